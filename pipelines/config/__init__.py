@@ -1,0 +1,35 @@
+"""What the user decided, read from ``staleproof.toml`` and the environment."""
+
+from pipelines.config.loader import load_config
+from pipelines.config.models import (
+    Config,
+    EmbedderConfig,
+    FilesSource,
+    GitSource,
+    Knowledge,
+    Limits,
+    Prices,
+    QueriesPolicy,
+    SourceRule,
+    describe,
+    nearest,
+)
+from pipelines.config.starter import template
+from pipelines.config.values import parse_duration
+
+__all__ = [
+    "Config",
+    "EmbedderConfig",
+    "FilesSource",
+    "GitSource",
+    "Knowledge",
+    "Limits",
+    "Prices",
+    "QueriesPolicy",
+    "SourceRule",
+    "describe",
+    "load_config",
+    "nearest",
+    "parse_duration",
+    "template",
+]

@@ -1,0 +1,245 @@
+"""What the configuration may say: one frozen model a section, defaults and limits with the keys."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from pipelines.config.values import (
+    LONGEST_DAYS,
+    Argument,
+    Duration,
+    Flag,
+    Folder,
+    Name,
+    Number,
+    Text,
+    Whole,
+    Word,
+    Words,
+)
+from pipelines.errors import UnknownName
+
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """What was probably meant by ``name``, or None when nothing is near."""
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return matches[0] if matches else None
+
+
+class Section(BaseModel):
+    """A table of the file. The description of a field is its comment in a new file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_timedelta="float")
+
+
+class Knowledge(Section):
+    """Section ``[knowledge]``."""
+
+    name: Name = Field(description="a-z 0-9 dash; part of artifact keys and event resources")
+    store: Text = Field(description="a folder, relative to this file, or a URI")
+    keep_publications: Whole = Field(
+        default=10, ge=1, description="so many of the newest states can be rolled back to"
+    )
+    keep_days: Number = Field(
+        default=7,
+        ge=0,
+        le=LONGEST_DAYS,
+        description="and so can those replaced less than so many days ago",
+    )
+    longest_read: Duration = Field(
+        default=timedelta(hours=1),
+        description="files that a reader may still need stay so long: 90s, 5m, 1h, 2d",
+    )
+
+
+class EmbedderConfig(Section):
+    """Section ``[embedder]``."""
+
+    model: Text = Field(
+        default="all-MiniLM-L6-v2",
+        description="the built-in one; or any sentence-transformers name or folder",
+    )
+    batch_size: Whole = Field(default=32, ge=1, description="passages encoded at a time")
+
+    def resolved_model(self, root: Path) -> str:
+        """The model's folder where the name is one below ``root``, else the name as it is."""
+        folder = root / self.model
+        return str(folder) if folder.is_dir() else self.model
+
+
+class Limits(Section):
+    """Section ``[limits]``."""
+
+    max_embed_tokens: Whole = Field(
+        default=0,
+        ge=0,
+        description="a run that would embed more is held for a person; 0 = no limit",
+    )
+    max_document_bytes: Whole = Field(
+        default=20_000_000, ge=1, description="a larger document goes to quarantine"
+    )
+
+
+class Prices(Section):
+    """Section ``[prices]``."""
+
+    embed_million_tokens: Number = Field(
+        default=0.0,
+        ge=0,
+        description="cost of embedding a million tokens, in your currency; plan shows the sum",
+    )
+
+
+class QueriesPolicy(Section):
+    """Section ``[queries]``."""
+
+    log: Flag = Field(default=True, description="keep the vector of each question that is asked")
+    keep_text: Flag = Field(default=False, description="keep its words as well")
+
+
+class SourceRule(Section):
+    """One ``[[sources.rules]]``; what it leaves out is taken from the source."""
+
+    match: Text = Field(description="a glob on the path, without the source's name")
+    domain: Word | None = Field(default=None, description="instead of the source's domain")
+    labels: Words | None = Field(default=None, description="instead of the source's labels")
+    train: Flag | None = Field(default=None, description="instead of the source's train")
+
+
+class SourceKeys(Section):
+    """What every ``[[sources]]`` may say, whatever its kind."""
+
+    name: Name = Field(description="a-z 0-9 dash; the first part of each document's uri")
+    include: tuple[Text, ...] = Field(
+        default=("**/*.md",), min_length=1, description="globs of what is taken"
+    )
+    exclude: tuple[Text, ...] = Field(default=(), description="globs of what is left out of it")
+    domain: Word = Field(description="what routing goes by")
+    labels: Words = Field(
+        description='a reader must hold any one of these; everyone holds "public"'
+    )
+    train: Flag = Field(default=True, description="may models learn from it")
+    front_matter_domains: tuple[Word, ...] = Field(
+        default=(), description="domains that a document may choose for itself"
+    )
+    warn_after: Duration = Field(
+        default=timedelta(days=1),
+        description="no complete scan, or a found change not published, for so long",
+    )
+    error_after: Duration = Field(
+        default=timedelta(days=3),
+        validate_default=True,
+        description="the same, and now it is serious; at least warn_after",
+    )
+    rules: tuple[SourceRule, ...] = Field(default=(), description="exceptions, first match wins")
+
+    @field_validator("error_after")
+    @classmethod
+    def _not_before_warning(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        if value < info.data.get("warn_after", value):
+            raise ValueError("at least warn_after")
+        return value
+
+
+class FilesSource(SourceKeys):
+    """A source of ``kind = "files"``: a folder."""
+
+    kind: Literal["files"] = Field(default="files", description="files | git")
+    path: Text = Field(description="a folder, relative to this file")
+
+    def resolved_path(self, root: Path) -> Path:
+        """The folder, seen from the folder of the configuration file."""
+        return root / self.path
+
+
+class GitSource(SourceKeys):
+    """A source of ``kind = "git"``: a repository."""
+
+    kind: Literal["git"] = Field(default="git", description="files | git")
+    url: Argument = Field(description="a URL; or a repository or bundle, relative to this file")
+    ref: Argument = Field(default="HEAD", description="a branch, tag or commit")
+    subfolder: Folder = Field(default="", description='only what is below it; "" = everything')
+
+    def resolved_url(self, root: Path) -> str:
+        """The URL as it is; a local path seen from the folder of the configuration file."""
+        return str(root / self.url) if _is_local(self.url) else self.url
+
+
+def _is_local(url: str) -> bool:
+    """Git's own rule: a colon before the first slash makes it ``host:path`` or a scheme."""
+    head = url.split("/", 1)[0]
+    return ":" not in head or _DRIVE.match(url) is not None
+
+
+SOURCE_KINDS: dict[str, type[SourceKeys]] = {"files": FilesSource, "git": GitSource}
+
+
+class Settings(Section):
+    """What the file says."""
+
+    knowledge: Knowledge = Field(description="what is built, and where it is kept")
+    embedder: EmbedderConfig = Field(
+        default=EmbedderConfig(),
+        description="starts a new store; says what is wanted where one exists",
+    )
+    limits: Limits = Field(default=Limits(), description="what one run may do by itself")
+    prices: Prices = Field(default=Prices(), description="what embedding costs")
+    queries: QueriesPolicy = Field(
+        default=QueriesPolicy(), description="what is remembered of questions"
+    )
+    sources: tuple[Annotated[FilesSource | GitSource, Field(discriminator="kind")], ...] = Field(
+        default=(), description="where documents come from: one [[sources]] for each place"
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _named_once(cls, value: tuple[SourceKeys, ...]) -> tuple[SourceKeys, ...]:
+        twice = [name for name, n in Counter(s.name for s in value).items() if n > 1]
+        if twice:
+            raise ValueError(f"named differently; more than one is called {', '.join(twice)}")
+        return value
+
+
+class Config(Settings):
+    """What the file says, and where it lies: relative paths in it start from its folder."""
+
+    path: Path
+    """The file."""
+    root: Path
+    """Its folder, absolute."""
+
+    @property
+    def store_uri(self) -> str:
+        """Where the store is: an absolute path, or the URI as it was given."""
+        store = self.knowledge.store
+        return store if "://" in store else str(self.root / store)
+
+    def source(self, name: str) -> FilesSource | GitSource:
+        """The source of that name.
+
+        Raises:
+            UnknownName: None has it.
+        """
+        known = {source.name: source for source in self.sources}
+        if name in known:
+            return known[name]
+        near = nearest(name, known)
+        meant = f"Did you mean {near}? " if near else ""
+        names = ", ".join(known) or "none"
+        raise UnknownName(
+            f'There is no source "{name}" in {self.path}.', hint=f"{meant}Known sources: {names}."
+        )
+
+
+def describe(config: Config) -> dict[str, Any]:
+    """The effective configuration for JSON, durations in seconds."""
+    return config.model_dump(mode="json")

@@ -1,0 +1,116 @@
+"""Everything that can go wrong, as one tree.
+
+StaleproofError
+├── ConfigError            the configuration or an argument is wrong (the user's mistake)
+├── UnknownName            a source, document, hold or publication that does not exist (the user's mistake)
+├── AccessDenied           the reader holds none of the labels that a document asks for
+├── AuditFailed            a candidate is not what it should be; it is not published
+├── SourceError
+│   ├── SourceUnavailable *    the source cannot be reached now
+│   └── ListingBrokenOff *     a listing started and did not come to its end
+└── StoreError
+    ├── RefreshRunning *       another refresh holds the lock
+    ├── Overtaken *            somebody else published meanwhile; nothing is lost
+    ├── EmbedderMismatch       the weights found are not the ones that made the vectors
+    ├── PublicationNotFound    no such publication, or its files are gone
+    └── StoreFormat            the store was written in another format
+
+The starred ones heal by themselves: ``retryable`` is the one thing that flows ask.
+What is held or quarantined is a result, not an error.
+"""
+
+from typing import ClassVar
+
+
+class StaleproofError(Exception):
+    """An error that a person reads: what happened, what state is left, what to do.
+
+    Attributes:
+        message: What happened, to which document or setting.
+        hint: What to do next, with the command where there is one.
+    """
+
+    retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """Keep the two parts apart: JSON prints them under their own keys."""
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Both parts, for logs and state messages."""
+        return f"{self.message} {self.hint}".strip()
+
+
+class ConfigError(StaleproofError):
+    """The configuration or an argument is wrong; nothing was read or written."""
+
+    exit_code = 2
+
+
+class UnknownName(StaleproofError):
+    """A name was given that nothing has."""
+
+    exit_code = 2
+
+
+class AccessDenied(StaleproofError):
+    """The reader may not see what was asked for."""
+
+    exit_code = 2
+
+
+class AuditFailed(StaleproofError):
+    """A candidate is not what it should be; readers go on with the newest publication."""
+
+
+class SourceError(StaleproofError):
+    """A source did not do what it should; what is published stays as it is."""
+
+
+class SourceUnavailable(SourceError):
+    """A source cannot be reached now."""
+
+    retryable = True
+    exit_code = 4
+
+
+class ListingBrokenOff(SourceError):
+    """A listing started and did not come to its end: it says nothing about what is gone."""
+
+    retryable = True
+    exit_code = 4
+
+
+class StoreError(StaleproofError):
+    """The store did not do what it should; readers go on with the newest publication."""
+
+
+class RefreshRunning(StoreError):
+    """Another refresh holds the lock of this store."""
+
+    retryable = True
+    exit_code = 4
+
+
+class Overtaken(StoreError):
+    """Somebody else published meanwhile; this run ends with nothing lost."""
+
+    retryable = True
+    exit_code = 4
+
+
+class EmbedderMismatch(StoreError):
+    """The weights found are not the ones that made the vectors of the store."""
+
+
+class PublicationNotFound(StoreError):
+    """There is no such publication, or its files are gone."""
+
+    exit_code = 2
+
+
+class StoreFormat(StoreError):
+    """The store was written in a format that this version does not read."""

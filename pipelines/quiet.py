@@ -1,0 +1,30 @@
+"""Switches off what other people's packages send home or print unasked."""
+
+import os
+
+_DEFAULTS = {
+    # Everybody who honours the common switch, Prefect's client among them.
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "DVC_NO_ANALYTICS": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    # Its threads complain on stderr whenever the process forks afterwards.
+    "TOKENIZERS_PARALLELISM": "false",
+    "LANCE_LOG": "error",
+    "RUST_LOG": "error",
+}
+
+
+def silence() -> None:
+    """Set the environment's defaults; what a person has set stays as it is.
+
+    Most of these are read once, on import: call this before importing such a package.
+    """
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,52 @@
+"""What every test stands on: no network, no telemetry, the same examples each time."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+
+from pipelines import quiet
+
+# Read by the hub's library on import, so before any test module is imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+quiet.silence()
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def is_local(family: int, address: Any) -> bool:
+    """Whether an address of ``socket.connect`` stays on this machine."""
+    if family == socket.AF_UNIX:
+        return True
+    host = str(address[0]).partition("%")[0]
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Fail the test that connects to another machine; its children are not watched."""
+
+    def guarded(connect: Any) -> Any:
+        def check(self: socket.socket, address: Any) -> Any:
+            if not is_local(self.family, address):
+                # Not an Exception, so no retry or fallback swallows it.
+                pytest.fail(f"a test connects to {address!r}", pytrace=True)
+            return connect(self, address)
+
+        return check
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+        yield
