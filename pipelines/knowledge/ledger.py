@@ -1,0 +1,145 @@
+"""The ledger: one row a publication. Appending a row is the only act of publishing."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.errors import PublicationNotFound
+from pipelines.knowledge import tables
+from pipelines.knowledge.store import Store
+
+State = tuple[str, int]
+"""A generation and a version of it."""
+
+_JSON = ("models", "counts", "deletions", "lag", "data_as_of", "audit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What readers see, from the moment its row is in the ledger."""
+
+    number: int
+    kind: str
+    """refresh, withheld, rollback or unpin."""
+    at: datetime
+    generation: str
+    """The chunk table."""
+    version: int
+    """Of that table."""
+    fingerprint: str
+    model: str
+    models: dict[str, str] = field(default_factory=dict)
+    """Fine-tuned models in use: name -> version."""
+    withheld: tuple[str, ...] = ()
+    """Uris that no query returns, whatever their rows say; sorted."""
+    pinned: bool = False
+    restores: int | None = None
+    """The publication whose state a rollback named."""
+    run: str
+    actor: str
+    reason: str
+    documents: int = 0
+    chunks: int = 0
+    tokens_embedded: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    """Documents by kind of change, passages embedded, reused and deleted."""
+    deletions: dict[str, int] = field(default_factory=dict)
+    """By source, those that nobody accepted: what the 24-hour count adds up."""
+    lag: dict[str, list[float]] = field(default_factory=dict)
+    """By source, publication minus source time of each document version, in seconds."""
+    data_as_of: dict[str, str] = field(default_factory=dict)
+    """By source, ISO time."""
+    audit: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        """What its readers read."""
+        return self.generation, self.version
+
+
+def _row(publication: Publication) -> pa.Table:
+    values = dataclasses.asdict(publication)
+    values |= {name: json.dumps(values[name], sort_keys=True) for name in _JSON}
+    return pa.Table.from_pylist([values], schema=tables.PUBLICATIONS)
+
+
+def _publication(row: dict[str, Any]) -> Publication:
+    row = row | {name: json.loads(row[name]) for name in _JSON}
+    row["withheld"] = tuple(row["withheld"])
+    row["at"] = row["at"].astimezone(UTC)
+    return Publication(**row)
+
+
+def publications(store: Store) -> list[Publication]:
+    """All rows, newest first."""
+    rows = store.table("publications").to_arrow().to_pylist()
+    return sorted((_publication(row) for row in rows), key=lambda p: p.number, reverse=True)
+
+
+def newest(store: Store) -> Publication | None:
+    """The publication that readers see, or None where nothing is published yet."""
+    table = store.table("publications")
+    numbers = table.search().select(["number"]).to_arrow()["number"]
+    if not len(numbers):
+        return None
+    number = max(numbers.to_pylist())
+    return _publication(table.search().where(f"number = {number}").to_arrow().to_pylist()[0])
+
+
+def find_publication(store: Store, number: int) -> Publication:
+    """One row.
+
+    Raises:
+        PublicationNotFound: There is none of that number.
+    """
+    rows = store.table("publications").search().where(f"number = {int(number)}").to_arrow()
+    if not rows.num_rows:
+        raise PublicationNotFound(
+            f"There is no publication #{number}.", hint="See staleproof history."
+        )
+    return _publication(rows.to_pylist()[0])
+
+
+def append(store: Store, row: Publication) -> bool:
+    """Compare-and-set: inserts the row if nobody took its number. True = won.
+
+    The caller made ``row.number`` one more than the newest that it built upon. The handle is
+    fresh: one that was opened long before might be told that it won when it did not.
+    """
+    ledger = store.table("publications")
+    if ledger.count_rows(f"number >= {row.number}"):
+        return False
+    result = store.write(
+        lambda: ledger.merge_insert("number").when_not_matched_insert_all().execute(_row(row))
+    )
+    return bool(result.num_inserted_rows == 1)
+
+
+def insert_until_won(
+    store: Store, make: Callable[[Publication], Publication | None]
+) -> Publication | None:
+    """Inserts what ``make`` says for the newest row; when overtaken, asks it again.
+
+    Args:
+        store: The store.
+        make: The newest publication -> the row to append (its number is set here), or None when
+            there is nothing left to do.
+
+    Returns:
+        The row that is in the ledger now, or None.
+    """
+    while True:
+        last = newest(store)
+        if last is None:
+            return None
+        wanted = make(last)
+        if wanted is None:
+            return None
+        row = dataclasses.replace(wanted, number=last.number + 1)
+        if append(store, row):
+            return row

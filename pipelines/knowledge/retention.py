@@ -1,0 +1,131 @@
+"""Which states are kept, and the clean-up of everything else."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pipelines.knowledge.ledger import Publication, State, publications
+from pipelines.knowledge.spill import prune_spill
+from pipelines.knowledge.store import Store, remove_leftovers
+from pipelines.knowledge.tables import SIDE_TABLES
+
+if TYPE_CHECKING:
+    from lancedb.table import Table
+
+TAG = "pub-"
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+FRAGMENTS = 50
+"""A side table or ledger with more fragments is compacted."""
+
+
+def kept_states(
+    rows: Sequence[Publication], *, now: datetime, keep_publications: int, keep_days: float
+) -> set[State]:
+    """The states that must stay readable. Pure.
+
+    A state is kept while it is among the newest ``keep_publications`` states, or was replaced
+    less than ``keep_days`` ago; of those replaced more than a day ago, one an hour.
+    """
+    newest_first = sorted(rows, key=lambda p: p.number, reverse=True)
+    kept: list[State] = []
+    hours: set[datetime] = set()
+    replaced_at = now
+    for row in newest_first:
+        age = now - replaced_at
+        hour = replaced_at.replace(minute=0, second=0, microsecond=0)
+        young = age < timedelta(days=keep_days)
+        if row.state not in kept and (
+            len(kept) < keep_publications
+            or (young and (age < timedelta(days=1) or hour not in hours))
+        ):
+            kept.append(row.state)
+            hours.add(hour)
+        replaced_at = row.at
+    return set(kept)
+
+
+def readable_states(store: Store, generations: Iterable[str]) -> set[State]:
+    """The states that a tag protects."""
+    names = store.names()
+    return {
+        (generation, ref["version"])
+        for generation in sorted(set(generations) & names)
+        for ref in store.table(generation).tags.list().values()
+    }
+
+
+def clean_up(
+    store: Store,
+    *,
+    now: datetime,
+    keep_publications: int,
+    keep_days: float,
+    longest_read: timedelta,
+    thorough: bool = False,
+) -> None:
+    """Removes tags of states that are no longer kept, then files older than the longest read.
+
+    Holding the refresh lock is the caller's business. Stopped anywhere, the next one goes on.
+    """
+    rows = publications(store)
+    kept = kept_states(rows, now=now, keep_publications=keep_publications, keep_days=keep_days)
+    named = {row.generation for row in rows}
+    replaced = _replaced_at(rows, now)
+    for generation in sorted(named & store.names()):
+        _untag(store, generation, kept=kept, replaced=replaced, now=now, longest_read=longest_read)
+        dataset = store.table(generation).to_lance()
+        store.write(dataset.cleanup_old_versions, longest_read, error_if_tagged_old_versions=False)
+    prune_spill(store, keep_days=keep_days, now=now)
+    _tend_tables(store, keep_days=keep_days, thorough=thorough)
+    remove_leftovers(store, older_than_seconds=longest_read.total_seconds(), now=now)
+
+
+def _replaced_at(rows: Sequence[Publication], now: datetime) -> dict[State, datetime]:
+    """When each state stopped being what readers see; now for the one that they see."""
+    replaced: dict[State, datetime] = {}
+    at = now
+    for row in sorted(rows, key=lambda p: p.number, reverse=True):
+        replaced.setdefault(row.state, at)
+        at = row.at
+    return replaced
+
+
+def _untag(
+    store: Store,
+    generation: str,
+    *,
+    kept: set[State],
+    replaced: Mapping[State, datetime],
+    now: datetime,
+    longest_read: timedelta,
+) -> None:
+    """Removes the tags of states that are not kept and that no reader can still need."""
+    table = store.table(generation)
+    committed: dict[int, datetime] | None = None
+    for name, ref in table.tags.list().items():
+        state = (generation, ref["version"])
+        if not name.startswith(TAG) or state in kept:
+            continue
+        gone_at = replaced.get(state)
+        if gone_at is None:  # a run that never published tagged it soon after its commit
+            if committed is None:
+                committed = _committed_at(table)
+            gone_at = committed.get(ref["version"], LONG_AGO)
+        if now - gone_at >= longest_read:
+            store.write(table.tags.delete, name)
+
+
+def _committed_at(table: "Table") -> dict[int, datetime]:
+    return {v["version"]: v["timestamp"].astimezone() for v in table.list_versions()}
+
+
+def _tend_tables(store: Store, *, keep_days: float, thorough: bool) -> None:
+    for name in ("publications", *SIDE_TABLES):
+        dataset = store.table(name).to_lance()
+        if len(dataset.get_fragments()) > (1 if thorough else FRAGMENTS):
+            store.write(dataset.optimize.compact_files)
+            store.write(
+                store.table(name).to_lance().cleanup_old_versions,
+                timedelta(days=keep_days),
+                error_if_tagged_old_versions=False,
+            )

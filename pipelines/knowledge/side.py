@@ -1,0 +1,82 @@
+"""The side tables: rows with natural keys, written without the lock, tolerant of duplicates."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.knowledge import tables
+from pipelines.knowledge.store import Store
+
+Row = dict[str, Any]
+
+
+def rows(store: Store, name: str, where: str | None = None) -> list[Row]:
+    """The rows of a side table that a filter lets through."""
+    search = store.table(name).search()
+    return list((search.where(where) if where else search).to_arrow().to_pylist())
+
+
+def add_rows(store: Store, name: str, added: Sequence[Row]) -> None:
+    """Appends rows; of none it writes nothing."""
+    if added:
+        data = pa.Table.from_pylist(list(added), schema=tables.SIDE_TABLES[name])
+        store.write(store.table(name).add, data)
+
+
+def put_rows(store: Store, name: str, put: Sequence[Row]) -> None:
+    """Inserts rows or replaces those of the same declared key; of none it writes nothing."""
+    if not put:
+        return
+    key = tables.KEYS[name]
+    unique = {row[key]: row for row in put}
+    data = pa.Table.from_pylist(list(unique.values()), schema=tables.SIDE_TABLES[name])
+    table = store.table(name)
+    store.write(
+        lambda: (
+            table.merge_insert(key)
+            .when_matched_update_all()
+            .when_not_matched_insert_all()
+            .execute(data)
+        )
+    )
+
+
+def insert_new(store: Store, name: str, row: Row) -> bool:
+    """Inserts a row if its declared key is new. True = it was."""
+    data = pa.Table.from_pylist([row], schema=tables.SIDE_TABLES[name])
+    table = store.table(name)
+    result = store.write(
+        lambda: table.merge_insert(tables.KEYS[name]).when_not_matched_insert_all().execute(data)
+    )
+    return bool(result.num_inserted_rows == 1)
+
+
+def update_rows(store: Store, name: str, where: str, values: Row) -> None:
+    """Sets columns of the rows that a filter lets through."""
+    store.write(store.table(name).update, where=where, values=values)
+
+
+def delete_rows(store: Store, name: str, where: str) -> None:
+    """Deletes the rows that a filter lets through, if any are there."""
+    table = store.table(name)
+    if table.count_rows(where):
+        store.write(table.delete, where)
+
+
+def before(column: str, moment: datetime) -> str:
+    """A filter: the time column lies before a moment."""
+    stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return f"{column} < arrow_cast('{stamp}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+
+
+def packed(items: Iterable[tuple[str, str]]) -> str:
+    """A set of (uri, content hash) as text."""
+    return json.dumps(sorted(items))
+
+
+def unpacked(text: str) -> frozenset[tuple[str, str]]:
+    """The inverse of ``packed``."""
+    return frozenset((uri, content_hash) for uri, content_hash in json.loads(text))

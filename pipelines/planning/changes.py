@@ -1,0 +1,326 @@
+"""Compares what the sources have with what is published, and says what to do, with reasons."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from pipelines.planning.access import Policy, SourceRules, granted, narrowed
+from pipelines.planning.holds import hold, unusual
+from pipelines.planning.records import (
+    Change,
+    Found,
+    Hold,
+    Kind,
+    Plan,
+    Published,
+    Rejected,
+    Remembered,
+)
+from pipelines.planning.withheld import labels_today, split_uri
+from pipelines.records import Failure, FrontMatter
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What one source showed."""
+
+    source: str
+    complete: bool
+    found: Mapping[str, Found]
+    """By uri."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that a plan is made from. Making one reads nothing further."""
+
+    sources: Mapping[str, SourceRules]
+    """The configuration's sources by name."""
+    scanned: Mapping[str, Scanned]
+    """By source; a source that this run does not look at is absent."""
+    published: Mapping[str, Published]
+    """The published state by uri."""
+    recipe: str
+    """The extractor and chunker of today."""
+    remembered: Mapping[str, Remembered] = field(default_factory=dict)
+    quarantined: Mapping[Key, Failure] = field(default_factory=dict)
+    """Failures under today's suites, extractor and limits, by (uri, content hash)."""
+    accepted: frozenset[Key] = frozenset()
+    """What people let through."""
+    dropped: frozenset[Key] = frozenset()
+    """What people refused."""
+    recent_deletions: Mapping[str, int] = field(default_factory=dict)
+    """Deletions of the last 24 hours that nobody accepted, by source."""
+
+
+def plan_changes(world: World) -> Plan:
+    """What a refresh has to do. Pure: the same world gives the same plan.
+
+    Every document of the listings and of the published state ends as exactly one change, hold
+    item, rejection, or counts as unchanged.
+    """
+    found = {uri: f for scan in world.scanned.values() for uri, f in scan.found.items()}
+    remembered = {uri: _remember(f, world) for uri, f in found.items()}
+    rejected, changes, unchanged = _compare(found, remembered, world)
+    gone = [p for p in world.published.values() if p.uri not in found and _may_be_gone(p, world)]
+    moves, absorbed, gone = _moves(gone, changes, unchanged, world)
+    changes = [moves.get(c.uri, c) for c in changes] + absorbed
+    deletions, holds, kept_gone = _deletions(gone, world)
+    kept = [
+        p for uri, p in world.published.items() if uri not in found and not _may_be_gone(p, world)
+    ]
+    kept += kept_gone
+    kept += [world.published[r.found.uri] for r in rejected if r.found.uri in world.published]
+    relabelled = _relabelled_as_they_are(kept, remembered, world)
+    refused = {c.key for c in changes if c.key in world.dropped}
+    doing = [c for c in [*changes, *deletions, *relabelled] if c.key not in refused]
+    dropped = refused | {(p.uri, "") for p in gone if (p.uri, "") in world.dropped}
+    done_with = {c.uri for c in doing} | {r.found.uri for r in rejected}
+    done_with |= {c.previous.uri for c in doing if c.previous} | {
+        u for h in holds for u, _ in h.items
+    }
+    everything = set(found) | set(world.published)
+    return Plan(
+        changes=tuple(sorted(doing, key=lambda c: (c.kind, c.uri))),
+        unchanged=len(everything - done_with),
+        rejected=tuple(rejected),
+        holds=tuple(holds),
+        dropped=tuple(sorted(dropped)),
+        remembered=remembered,
+    )
+
+
+def _remember(found: Found, world: World) -> Remembered:
+    """A file in which no front matter is recognised asks nothing new: what it asked stays."""
+    asked = found.front_matter
+    if isinstance(asked, FrontMatter):
+        return Remembered(found.content_hash, asked)
+    before, published = world.remembered.get(found.uri), world.published.get(found.uri)
+    known = before.asked if before is not None else None
+    if published and (before is None or published.content_hash == found.content_hash):
+        known = published.asked
+    broken = isinstance(asked, Failure) or found.unreadable is not None
+    withhold = isinstance(asked, Failure) and asked.withhold
+    if found.unreadable is not None and before is not None:
+        withhold = before.withhold
+    return Remembered(found.content_hash, known, withhold and broken)
+
+
+def _compare(
+    found: Mapping[str, Found], remembered: Mapping[str, Remembered], world: World
+) -> tuple[list[Rejected], list[Change], list[Published]]:
+    rejected: list[Rejected] = []
+    changes: list[Change] = []
+    unchanged: list[Published] = []
+    for uri, document in sorted(found.items()):
+        key = (uri, document.content_hash)
+        settings = world.sources[document.source]
+        policy = _policy(uri, remembered[uri].asked, settings)
+        failure = _failure(document, policy, world)
+        if failure is not None or isinstance(policy, Failure):
+            assert failure is not None  # noqa: S101 - a failed policy is a failure
+            rejected.append(Rejected(document, failure, key in world.quarantined))
+            continue
+        published = world.published.get(uri)
+        change = _difference(document, policy, remembered[uri].asked, published, world.recipe)
+        if change is not None:
+            changes.append(change)
+        elif published is not None:
+            unchanged.append(published)
+    return rejected, changes, unchanged
+
+
+def _failure(document: Found, policy: Policy | Failure, world: World) -> Failure | None:
+    """Why a document version may not be published, as far as a plan can know."""
+    if document.unreadable is not None:
+        return document.unreadable
+    if isinstance(document.front_matter, Failure):
+        return document.front_matter
+    if isinstance(policy, Failure):
+        return policy
+    return world.quarantined.get((document.uri, document.content_hash))
+
+
+def _policy(uri: str, asked: FrontMatter | None, settings: SourceRules) -> Policy | Failure:
+    _, path = split_uri(uri)
+    return narrowed(granted(settings, path), asked, own_domains=settings.own_domains)
+
+
+def _difference(
+    document: Found,
+    policy: Policy,
+    asked: FrontMatter | None,
+    published: Published | None,
+    recipe: str,
+) -> Change | None:
+    if published is None:
+        kind, reason = Kind.ADDED, "new in its source"
+    elif published.content_hash != document.content_hash:
+        kind, reason = Kind.CHANGED, "its bytes changed"
+    elif published.recipe != recipe:
+        kind, reason = Kind.CHANGED, "the extractor or chunker changed"
+    elif published.policy != policy or published.asked != asked:
+        kind, reason = Kind.RELABELLED, _relabelling(published.policy, policy)
+    else:
+        return None
+    return Change(kind, document.uri, document.source, reason, policy, asked, document, published)
+
+
+def _relabelling(before: Policy, after: Policy) -> str:
+    told = [
+        f"{name} {_shown(old)} -> {_shown(new)}"
+        for name, old, new in (
+            ("labels", before.labels, after.labels),
+            ("domain", before.domain, after.domain),
+            ("train", before.train, after.train),
+        )
+        if old != new
+    ]
+    return ", ".join(told) or "what its front matter asks is known again"
+
+
+def _shown(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value).lower()
+
+
+def _may_be_gone(document: Published, world: World) -> bool:
+    """Only a complete listing says that something is gone, or a source that was taken away."""
+    scan = world.scanned.get(document.source)
+    return document.source not in world.sources or (scan is not None and scan.complete)
+
+
+def _moves(
+    gone: list[Published], changes: list[Change], unchanged: list[Published], world: World
+) -> tuple[dict[str, Change], list[Change], list[Published]]:
+    """Pairs gone uris with the uris under which the same bytes stand; each takes one.
+
+    Returns:
+        The additions that are moves, by uri; the moves onto uris that were published before;
+        what is gone for good.
+    """
+    by_hash: dict[str, list[Published]] = defaultdict(list)
+    for document in sorted(gone, key=lambda p: p.uri, reverse=True):
+        by_hash[document.content_hash].append(document)
+    moves: dict[str, Change] = {}
+    for change in changes:
+        waiting = by_hash.get(change.found.content_hash) if change.found else None
+        if change.kind is Kind.ADDED and waiting:
+            moves[change.uri] = _moved(change, waiting.pop(), world)
+    here = {p.uri for p in unchanged}
+    here |= {u for u, p in world.published.items() if _stays_unseen(p, world)}
+    here |= {c.uri for c in changes if c.kind is Kind.RELABELLED}
+    absorbed: list[Change] = []
+    for uri in sorted(here):
+        waiting = by_hash.get(world.published[uri].content_hash)
+        if waiting:
+            previous = waiting.pop()
+            reason = f"its bytes stand under {uri}"
+            absorbed.append(
+                Change(Kind.MOVED, previous.uri, previous.source, reason, previous=previous)
+            )
+    left = {p.uri for rest in by_hash.values() for p in rest}
+    return moves, absorbed, [p for p in gone if p.uri in left]
+
+
+def _stays_unseen(document: Published, world: World) -> bool:
+    return document.source in world.sources and document.source not in world.scanned
+
+
+def _moved(change: Change, previous: Published, world: World) -> Change:
+    """The addition as a move; what the former uri was known to ask goes with it."""
+    asked, found = change.asked, change.found
+    policy = change.policy
+    if found is not None and found.front_matter is None and previous.asked is not None:
+        asked = previous.asked
+        cut = _policy(change.uri, asked, world.sources[change.source])
+        policy = change.policy if isinstance(cut, Failure) else cut
+    reason = f"moved from {previous.uri}"
+    kind = Kind.MOVED
+    if previous.recipe != world.recipe:
+        reason += "; the extractor or chunker changed"
+    return replace(change, kind=kind, reason=reason, policy=policy, asked=asked, previous=previous)
+
+
+def _deletions(
+    gone: list[Published], world: World
+) -> tuple[list[Change], list[Hold], list[Published]]:
+    by_source: dict[str, list[Published]] = defaultdict(list)
+    for document in gone:
+        by_source[document.source].append(document)
+    sizes: dict[str, int] = defaultdict(int)
+    for document in world.published.values():
+        sizes[document.source] += 1
+    deletions: list[Change] = []
+    holds: list[Hold] = []
+    kept: list[Published] = []
+    for source, documents in sorted(by_source.items()):
+        accepted = [p for p in documents if (p.uri, "") in world.accepted]
+        dropped = [p for p in documents if (p.uri, "") in world.dropped and p not in accepted]
+        open_ = [p for p in documents if p not in accepted and p not in dropped]
+        why = _why_held(source, open_, sizes[source], world)
+        kept += dropped
+        deletions += [
+            replace(_deletion(p, "gone; a person accepted it"), accepted=True) for p in accepted
+        ]
+        if why:
+            holds.append(hold("deletions", source, ((p.uri, "") for p in open_), why))
+            kept += open_
+        else:
+            deletions += [_deletion(p, "gone from a complete listing") for p in open_]
+    return deletions, holds, kept
+
+
+def _why_held(source: str, gone: list[Published], published: int, world: World) -> str | None:
+    if gone and source not in world.sources:
+        return f"the source left the configuration, {len(gone)} documents are published"
+    scan = world.scanned.get(source)
+    return unusual(
+        gone=len(gone),
+        recent=world.recent_deletions.get(source, 0),
+        published=published,
+        listed=len(scan.found) if scan else 0,
+    )
+
+
+def _deletion(document: Published, reason: str) -> Change:
+    return Change(Kind.DELETED, document.uri, document.source, reason, previous=document)
+
+
+def _relabelled_as_they_are(
+    kept: Iterable[Published], remembered: Mapping[str, Remembered], world: World
+) -> list[Change]:
+    """Policy reaches what stays published as it is: unlisted, held, or with a rejected version."""
+    changes = []
+    for document in kept:
+        policy = _policy_of_what_stays(document, remembered, world)
+        if policy is not None and policy != document.policy:
+            reason = _relabelling(document.policy, policy)
+            changes.append(
+                Change(
+                    Kind.RELABELLED,
+                    document.uri,
+                    document.source,
+                    reason,
+                    policy,
+                    document.asked,
+                    previous=document,
+                )
+            )
+    return changes
+
+
+def _policy_of_what_stays(
+    document: Published, remembered: Mapping[str, Remembered], world: World
+) -> Policy | None:
+    settings = world.sources.get(document.source)
+    if settings is None:
+        return None
+    known = remembered.get(document.uri) or world.remembered.get(document.uri)
+    labels = labels_today(document.uri, sources=world.sources, newest=document, remembered=known)
+    policy = _policy(document.uri, document.asked, settings)
+    if not labels or isinstance(policy, Failure):  # nobody may see it: withheld, not relabelled
+        return None
+    train = policy.train and not (known and known.asked and known.asked.train is False)
+    return replace(policy, labels=tuple(sorted(labels)), train=train)

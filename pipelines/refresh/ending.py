@@ -1,0 +1,254 @@
+"""The end of a refresh: writes down what was seen and what waits, tells, and makes the receipt."""
+
+import time
+from collections.abc import Mapping
+
+from pipelines.ingest import Tally
+from pipelines.knowledge import (
+    ACCEPTED,
+    DROPPED,
+    Publication,
+    Scan,
+    close_hold,
+    counts,
+    forget_mended,
+    holds,
+    newest,
+    put_in_quarantine,
+    record_holds,
+    record_scans,
+    scans_of,
+    strike_off,
+    tag,
+    withdraw,
+)
+from pipelines.planning import Hold, Rejected, hold
+from pipelines.quality import suites_hash
+from pipelines.records import Happened
+from pipelines.refresh.context import Context, Look
+from pipelines.refresh.publish import Candidate
+from pipelines.refresh.report import Report, SourceReport, attention_of, count_documents
+
+NOT_ASKED = "not asked to publish"
+PINNED = "pinned"
+NOTHING_PASSED = "nothing passed its checks"
+NOTHING_CHANGED = "nothing changed"
+WAITS = "what changed waits for a person"
+
+SETTLED = (None, NOTHING_PASSED)
+"""Reasons after which decisions count as carried out."""
+
+
+def end(
+    context: Context,
+    seen: Look,
+    candidate: Candidate | None,
+    reason: str | None,
+    seconds: Mapping[str, float] | None = None,
+    publication: Publication | None = None,
+) -> Report:
+    """Everything that is written when a run is done, whether it published or not.
+
+    Args:
+        context: The run.
+        seen: What it saw.
+        candidate: What it built, if it did.
+        reason: Why it did not publish; None where it did or had nothing to do.
+        seconds: By stage, what the caller measured.
+        publication: The row that it appended.
+    """
+    tally = candidate.tally if candidate else Tally()
+    standing = list(seen.plan.holds)
+    if reason == NOT_ASKED and candidate is not None:
+        standing.append(_review(context, candidate))
+    waits = waiting_items(seen) if publication is None else held_items(seen)
+    waits |= dict.fromkeys(tally.unread, "")
+    record_scans(context.store, scans_of_run(context, seen, waits, order=1))
+    rejected = tuple(r for r in seen.plan.rejected if not r.known)
+    put_in_quarantine(
+        context.store,
+        rejected,
+        excerpts=tally.excerpts,
+        suites=suites_hash(context.config.limits),
+        run=context.run,
+        now=context.clock(),
+    )
+    forget_mended(
+        context.store,
+        sources=seen.complete,
+        standing=((r.found.uri, r.found.content_hash) for r in seen.plan.rejected),
+    )
+    looked_at = seen.complete | _left(context) | {""}
+    opened = record_holds(
+        context.store, standing, sources=looked_at, run=context.run, now=context.clock()
+    )
+    if reason in SETTLED and not (seen.last and seen.last.pinned):
+        _settle_decisions(context, seen, tally, looked_at)
+        if publication is None:
+            withdraw(
+                context.store,
+                rules=context.rules,
+                known=seen.known,
+                signed=context.signed(),
+                shrink=True,
+            )
+    _tell(context, seen, opened, publication)
+    return _report(context, seen, tally, tuple(standing), rejected, reason, seconds, publication)
+
+
+def _review(context: Context, candidate: Candidate) -> Hold:
+    keys = (change.key for change in candidate.changes)
+    review = hold("review", "", keys, "a refresh was asked not to publish")
+    tag(context.store, f"hold-{review.id}", candidate.state)
+    return review
+
+
+def _left(context: Context) -> set[str]:
+    """Sources of holds that are no longer in the configuration."""
+    return {h.source for h in holds(context.store)} - set(context.rules)
+
+
+def held_items(seen: Look) -> dict[str, str]:
+    """What holds keep waiting: uri -> the hash that it would get, empty for a deletion."""
+    return {uri: content_hash for h in seen.plan.holds for uri, content_hash in h.items}
+
+
+def waiting_items(seen: Look) -> dict[str, str]:
+    """Everything found that is not published: uri -> the hash that it would get."""
+    return held_items(seen) | dict(change.key for change in seen.plan.changes)
+
+
+def counts_of(seen: Look, *, withheld: int) -> dict[str, int]:
+    """Documents by what became of them, each once."""
+    unfit = {r.found.uri for r in seen.plan.rejected}
+    held = set(held_items(seen)) - unfit
+    return count_documents(seen.plan, rejected=len(unfit), waiting=len(held), withheld=withheld)
+
+
+def scans_of_run(
+    context: Context, seen: Look, waiting: Mapping[str, str], *, order: int
+) -> list[Scan]:
+    """A row for each source looked at; what waited before keeps when it was first seen."""
+    rows = []
+    for scan in seen.scans:
+        name = scan.source.name
+        earlier = [s for s in scans_of(context.store, name) if s.run != context.run]
+        before = earlier[0].waiting if earlier else {}
+        at = scan.listing.started_at.isoformat()
+        rows.append(
+            Scan(
+                source=name,
+                run=context.run,
+                started_at=scan.listing.started_at,
+                seconds=scan.seconds,
+                complete=scan.listing.complete,
+                error=scan.listing.error,
+                listed=len(scan.listing.entries),
+                source_version=scan.listing.version,
+                waiting={
+                    uri: (wanted, _first_seen(before.get(uri), wanted, at))
+                    for uri, wanted in waiting.items()
+                    if uri.split("/", 1)[0] == name
+                },
+                order=order,
+            )
+        )
+    return rows
+
+
+def _first_seen(before: tuple[str, str] | None, wanted: str, now: str) -> str:
+    return before[1] if before is not None and before[0] == wanted else now
+
+
+def _settle_decisions(context: Context, seen: Look, tally: Tally, looked_at: set[str]) -> None:
+    """Ends accepted holds that were applied; of refused ones keeps what still stands."""
+    for accepted in holds(context.store, ACCEPTED):
+        left = {uri for uri, _ in accepted.items} & set(tally.unread)
+        if accepted.source in looked_at and not left:
+            close_hold(context.store, accepted.id)
+    for dropped in holds(context.store, DROPPED):
+        remaining = dropped.remaining & set(seen.plan.dropped)
+        if dropped.source in looked_at and remaining != dropped.remaining:
+            strike_off(context.store, dropped, frozenset(remaining))
+
+
+def _tell(
+    context: Context, seen: Look, opened: list[Hold], publication: Publication | None
+) -> None:
+    name = context.config.knowledge.name
+    for scan in seen.scans:
+        if scan.listing.complete:
+            payload = {"run": context.run, "listed": len(scan.listing.entries)}
+            source = f"source.{name}.{scan.source.name}"
+            context.on_event(Happened("refresh.completed", source, payload))
+    for new in opened:
+        told = {"id": new.id, "kind": new.kind, "source": new.source, "why": new.why}
+        context.on_event(
+            Happened("hold.opened", f"knowledge.{name}", {**told, "items": len(new.items)})
+        )
+    if publication is not None:
+        said = {"run": context.run, "number": publication.number, "said": publication.reason}
+        context.on_event(Happened("knowledge.published", f"knowledge.{name}", said))
+
+
+def _report(
+    context: Context,
+    seen: Look,
+    tally: Tally,
+    standing: tuple[Hold, ...],
+    rejected: tuple[Rejected, ...],
+    reason: str | None,
+    seconds: Mapping[str, float] | None,
+    publication: Publication | None,
+) -> Report:
+    current = newest(context.store)
+    if publication is None and reason is None:
+        reason = WAITS if standing else NOTHING_CHANGED
+    total = counts(context.store, current.state)[1] if current else 0
+    return Report(
+        knowledge=context.config.knowledge.name,
+        run=context.run,
+        publication=current.number if current else None,
+        published=publication is not None,
+        reason=None if publication is not None else reason,
+        documents=counts_of(seen, withheld=len(current.withheld) if current else 0),
+        chunks={
+            "embedded": tally.embedded,
+            "reused": tally.reused,
+            "deleted": tally.deleted,
+            "total": total,
+        },
+        tokens_embedded=tally.tokens_embedded,
+        seconds=_seconds(context, seen, tally, seconds or {}),
+        sources=sources_of(seen),
+        attention=attention_of(context, seen, tally.unread, standing, rejected, current),
+        changes=seen.plan.changes,
+        rejected=rejected,
+        holds=standing,
+        slowest=tuple(tally.slowest),
+        pinned=bool(current and current.pinned),
+    )
+
+
+def sources_of(seen: Look) -> tuple[SourceReport, ...]:
+    """How each source did."""
+    return tuple(
+        SourceReport(
+            s.source.name,
+            s.listing.complete,
+            s.listing.error,
+            len(s.listing.entries),
+            s.listing.version,
+            s.read,
+        )
+        for s in seen.scans
+    )
+
+
+def _seconds(
+    context: Context, seen: Look, tally: Tally, measured: Mapping[str, float]
+) -> dict[str, float]:
+    stages = {"scan": sum(s.seconds for s in seen.scans), "plan": seen.plan_seconds}
+    stages |= {"embed": tally.embed_seconds, "write": tally.write_seconds}
+    stages |= {"audit": measured.get("audit", 0.0), "publish": measured.get("publish", 0.0)}
+    return stages | {"total": time.monotonic() - context.started}

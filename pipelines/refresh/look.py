@@ -1,0 +1,198 @@
+"""Scan and plan: looks at the sources, withdraws first, and says what there is to do."""
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+
+from pipelines.documents import RECIPE
+from pipelines.ingest import Cost, estimate, needs_bytes, rejected_by_cost
+from pipelines.knowledge import (
+    ACCEPTED,
+    DROPPED,
+    Known,
+    Publication,
+    Store,
+    follow_takedowns,
+    holds,
+    known_documents,
+    newest,
+    publications,
+    published_documents,
+    quarantine,
+    remember,
+    withdraw,
+)
+from pipelines.planning import (
+    Kind,
+    Plan,
+    Published,
+    Remembered,
+    World,
+    cost_holds,
+    plan_changes,
+)
+from pipelines.quality import suites_hash
+from pipelines.records import Encoder, Progress
+from pipelines.refresh.context import Context, Look
+from pipelines.refresh.scan import SourceScan, scan_source
+
+
+def look(context: Context, *, dry: bool = False) -> Look:
+    """Scans the sources and plans, without a lock.
+
+    What configuration narrowed is withdrawn before the first listing, what a listing showed to be
+    narrowed right after it: withdrawing waits for nothing.
+
+    Args:
+        context: The run.
+        dry: Withdraw nothing and hold nothing for its cost: only look.
+    """
+    store = context.store
+    known = known_documents(store)
+    before = dict(known)
+    if not dry:
+        _withdraw(context, known)
+    scans = []
+    for number, (name, source) in enumerate(context.sources.items()):
+        context.on_event(Progress("scan", number, len(context.sources)))
+        scan = context.step(
+            f"scan:{name}",
+            partial(
+                scan_source,
+                source,
+                known=known,
+                recheck=context.request.recheck,
+                limits=context.config.limits,
+                now=context.clock(),
+            ),
+        )
+        scans.append(scan)
+        known |= scan.fresh
+        if not dry:
+            follow_takedowns(store, scan.scanned.found, moved={}, signed=context.signed())
+            _withdraw(context, known)
+    context.on_event(Progress("scan", len(scans), len(scans)))
+    return context.step("plan", partial(_plan, context, tuple(scans), before, known, dry=dry))
+
+
+def _withdraw(context: Context, known: Mapping[str, Known]) -> None:
+    withdraw(context.store, rules=context.rules, known=known, signed=context.signed())
+
+
+def _plan(
+    context: Context,
+    scans: tuple[SourceScan, ...],
+    before: Mapping[str, Known],
+    known: Mapping[str, Known],
+    *,
+    dry: bool,
+) -> Look:
+    started = time.perf_counter()
+    last = newest(context.store)
+    published = {} if last is None else published_documents(context.store, last.state)
+    world = _world(context, scans, published, before)
+    plan = plan_changes(world)
+    known = _remember(context.store, scans, plan, known)
+    seen = Look(last, published, known, scans, plan, world.accepted, 0.0)
+    if not dry:
+        moved = {c.uri: c.previous.uri for c in plan.of(Kind.MOVED) if c.previous}
+        found = {uri: f for s in scans for uri, f in s.scanned.found.items()}
+        follow_takedowns(context.store, found, moved=moved, signed=context.signed())
+        seen = _held_by_limit(context, seen)
+    return dataclasses.replace(seen, plan_seconds=time.perf_counter() - started)
+
+
+def _held_by_limit(context: Context, seen: Look) -> Look:
+    """Cutting everything before embedding it costs time: only where a limit asks for it."""
+    limit = context.config.limits.max_embed_tokens
+    if not limit or not any(map(needs_bytes, seen.plan.changes)):
+        return seen
+    costs = costs_of(context, seen, serving_encoder(context, seen.last))
+    return held_by_cost(seen, costs, limit=limit)
+
+
+def serving_encoder(context: Context, last: Publication | None) -> Encoder:
+    """The encoder that the ledger names, else the one that the configuration wants."""
+    embedder = context.config.embedder
+    return context.ports.load_encoder(
+        embedder.model if last is None else last.model,
+        root=context.config.root,
+        batch_size=embedder.batch_size,
+    )
+
+
+def costs_of(context: Context, seen: Look, encoder: Encoder) -> dict[str, Cost]:
+    """What each change would cost; reads and cuts, embeds nothing."""
+    return estimate(
+        seen.plan.changes,
+        store=context.store,
+        published=None if seen.last is None else seen.last.state,
+        fingerprint=encoder.fingerprint,
+        sources=context.sources,
+        tokens=encoder,
+    )
+
+
+def held_by_cost(seen: Look, costs: Mapping[str, Cost], *, limit: int) -> Look:
+    """What was seen, with dear documents held and unfit ones rejected."""
+    plan = seen.plan
+    tokens = {uri: cost.tokens for uri, cost in costs.items()}
+    standing = cost_holds(plan.changes, tokens, limit=limit, accepted=set(seen.accepted))
+    waiting = {item for hold in standing for item in hold.items}
+    unfit = rejected_by_cost(plan.changes, costs)
+    out = {r.found.uri for r in unfit}
+    held = dataclasses.replace(
+        plan,
+        changes=tuple(c for c in plan.changes if c.key not in waiting and c.uri not in out),
+        holds=(*plan.holds, *standing),
+        rejected=(*plan.rejected, *unfit),
+    )
+    return dataclasses.replace(seen, plan=held)
+
+
+def _world(
+    context: Context,
+    scans: tuple[SourceScan, ...],
+    published: Mapping[str, Published],
+    before: Mapping[str, Known],
+) -> World:
+    store = context.store
+    failed = quarantine(store, suites_hash(context.config.limits))
+    return World(
+        sources=context.rules,
+        scanned={s.source.name: s.scanned for s in scans},
+        published=published,
+        recipe=RECIPE,
+        remembered={uri: k.remembered for uri, k in before.items()},
+        quarantined={(q.uri, q.content_hash): q.failure for q in failed},
+        accepted=frozenset(i for h in holds(store, ACCEPTED) for i in h.items),
+        dropped=frozenset(i for h in holds(store, DROPPED) for i in h.remaining),
+        recent_deletions=_recent_deletions(context),
+    )
+
+
+def _recent_deletions(context: Context) -> dict[str, int]:
+    since = context.now - timedelta(hours=24)
+    recent: dict[str, int] = {}
+    for row in publications(context.store):
+        if row.at >= since:
+            for source, count in row.deletions.items():
+                recent[source] = recent.get(source, 0) + count
+    return recent
+
+
+def _remember(
+    store: Store, scans: tuple[SourceScan, ...], plan: Plan, known: Mapping[str, Known]
+) -> dict[str, Known]:
+    """Writes what was learned; what a moved document asked goes with it."""
+    moved = {
+        c.uri: Remembered(c.found.content_hash, c.asked) for c in plan.of(Kind.MOVED) if c.found
+    }
+    settled = plan.remembered | moved
+    learned = {uri: k for s in scans for uri, k in s.fresh.items()}
+    learned |= {uri: known[uri] for uri in moved if uri in known}
+    learned = {uri: dataclasses.replace(k, remembered=settled[uri]) for uri, k in learned.items()}
+    remember(store, learned)
+    return {**known, **learned}

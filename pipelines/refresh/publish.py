@@ -1,0 +1,204 @@
+"""Audit and publish: appends the row that makes a candidate what readers see."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+
+from pipelines.errors import Overtaken
+from pipelines.ingest import Tally
+from pipelines.knowledge import (
+    WITHHELD,
+    Publication,
+    Scan,
+    State,
+    all_taken_down,
+    append,
+    data_as_of,
+    newest,
+    open_takedowns,
+    publications,
+    published_documents,
+    scans_of,
+    spill_retired,
+    still_unknown,
+    tag,
+    withheld_of,
+)
+from pipelines.planning import Change, Kind, Published
+from pipelines.quality import Audit
+from pipelines.refresh.context import Context, Look
+
+SIGNS = {
+    Kind.ADDED: "+",
+    Kind.CHANGED: "~",
+    Kind.RELABELLED: "=",
+    Kind.MOVED: ">",
+    Kind.DELETED: "-",
+}
+"""How a run's name says what it did."""
+
+
+def summary(documents: Mapping[str, int]) -> str:
+    """``+12 ~3 -1``: the kinds of change that happened, counted."""
+    parts = [f"{sign}{documents[kind]}" for kind, sign in SIGNS.items() if documents.get(kind)]
+    return " ".join(parts) or "no change"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidate:
+    """A table version that passed its audit."""
+
+    state: State
+    fingerprint: str
+    model: str
+    changes: tuple[Change, ...]
+    tally: Tally
+    audit: Audit
+    counts: dict[str, int]
+    scans: dict[str, Scan]
+    """By source, what this run will have left waiting."""
+
+
+def publish(context: Context, seen: Look, candidate: Candidate) -> Publication:
+    """Compare-and-set on the ledger.
+
+    Rows that only withhold do not overtake: what is withheld is computed again for the candidate.
+
+    Raises:
+        Overtaken: Somebody else published, rolled back or unpinned meanwhile.
+    """
+    store, last = context.store, seen.last
+    here = published_documents(store, candidate.state)
+    if last is not None and last.generation == candidate.state[0]:
+        touched = {c.uri for c in candidate.changes}
+        touched |= {c.previous.uri for c in candidate.changes if c.previous}
+        context.step(
+            "retire",
+            partial(
+                spill_retired,
+                store,
+                candidate.fingerprint,
+                published=last.state,
+                candidate=candidate.state,
+                uris=touched,
+                now=context.clock(),
+            ),
+        )
+    tag(store, f"pub-{context.run}", candidate.state)
+    return context.step("publish", partial(_append, context, seen, candidate, here))
+
+
+def _append(
+    context: Context, seen: Look, candidate: Candidate, here: Mapping[str, Published]
+) -> Publication:
+    template = _row(context, seen, candidate, here)
+    while True:
+        current = newest(context.store)
+        if overtaken(context, seen.last, current):
+            raise Overtaken(
+                "Somebody else published, rolled back or unpinned while this refresh ran."
+                " Nothing of it is published; what it embedded is kept.",
+                hint="Refresh again.",
+            )
+        row = dataclasses.replace(
+            template,
+            number=1 if current is None else current.number + 1,
+            withheld=_withheld(context, seen, here, current),
+        )
+        if append(context.store, row):
+            return row
+
+
+def overtaken(context: Context, planned: Publication | None, current: Publication | None) -> bool:
+    """Whether the ledger has a row since that does more than withhold."""
+    if current is None or planned is None:
+        return current is not planned
+    since = [p for p in publications(context.store) if p.number > planned.number]
+    return any(row.kind != WITHHELD for row in since)
+
+
+def _withheld(
+    context: Context, seen: Look, here: Mapping[str, Published], current: Publication | None
+) -> tuple[str, ...]:
+    needed = withheld_of(
+        here,
+        newest=here,
+        rules=context.rules,
+        known=seen.known,
+        taken_down=all_taken_down(open_takedowns(context.store).values()),
+    )
+    before = frozenset(current.withheld) if current else frozenset[str]()
+    return tuple(sorted(needed | still_unknown(before, here, seen.known)))
+
+
+def _row(
+    context: Context, seen: Look, candidate: Candidate, here: Mapping[str, Published]
+) -> Publication:
+    at = context.clock()
+    tally = candidate.tally
+    generation, version = candidate.state
+    return Publication(
+        number=0,
+        kind="refresh",
+        at=at,
+        generation=generation,
+        version=version,
+        fingerprint=candidate.fingerprint,
+        model=candidate.model,
+        models=seen.last.models if seen.last else {},
+        run=context.run,
+        actor=context.request.actor,
+        reason=summary(candidate.counts),
+        documents=candidate.audit.documents,
+        chunks=candidate.audit.chunks,
+        tokens_embedded=tally.tokens_embedded,
+        counts=candidate.counts
+        | {"embedded": tally.embedded, "reused": tally.reused, "gone": tally.deleted}
+        | {"embed_ms": round(tally.embed_seconds * 1000) if tally.embedded else 0},
+        deletions=_unaccepted(candidate.changes),
+        lag=_lag(context, candidate.changes, here, at),
+        data_as_of=_as_of(context, seen, candidate),
+        audit=candidate.audit.to_dict(),
+    )
+
+
+def _unaccepted(changes: tuple[Change, ...]) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for change in changes:
+        if change.kind is Kind.DELETED and not change.accepted:
+            counted[change.source] = counted.get(change.source, 0) + 1
+    return counted
+
+
+def _lag(
+    context: Context, changes: tuple[Change, ...], here: Mapping[str, Published], at: datetime
+) -> dict[str, list[float]]:
+    """Seconds from source to readers, of versions made since their source is looked at."""
+    first: dict[str, float] = {}
+    lag: dict[str, list[float]] = {}
+    for change in changes:
+        document = here.get(change.uri)
+        if document is None or change.kind not in (Kind.ADDED, Kind.CHANGED, Kind.MOVED):
+            continue
+        if document.source not in first:
+            scans = scans_of(context.store, document.source)
+            first[document.source] = min(
+                (s.started_at.timestamp() for s in scans), default=at.timestamp()
+            )
+        if document.source_at >= first[document.source]:
+            lag.setdefault(document.source, []).append(
+                round(max(0.0, at.timestamp() - document.source_at), 3)
+            )
+    return lag
+
+
+def _as_of(context: Context, seen: Look, candidate: Candidate) -> dict[str, str]:
+    """By source, how fresh what is published now is."""
+    said = dict(seen.last.data_as_of) if seen.last else {}
+    for name, scan in candidate.scans.items():
+        older = [s for s in scans_of(context.store, name) if s.run != scan.run]
+        as_of = data_as_of([scan, *older])
+        if as_of is not None:
+            said[name] = as_of.isoformat()
+    return {name: at for name, at in said.items() if name in context.rules}

@@ -1,0 +1,158 @@
+"""What a plan or a refresh says at its end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.knowledge import Publication
+from pipelines.planning import Change, Hold, Kind, Plan, Rejected
+from pipelines.refresh.context import Context, Look
+
+KINDS = tuple(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """How one source did."""
+
+    name: str
+    complete: bool
+    error: str | None
+    documents: int
+    version: str | None = None
+    read: int = 0
+    """Documents whose bytes were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan would take."""
+
+    seconds: float | None
+    """None where no throughput was measured yet."""
+    cost: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The receipt of a plan or a refresh."""
+
+    knowledge: str
+    run: str
+    publication: int | None
+    """What readers see now."""
+    published: bool
+    reason: str | None
+    """Why nothing was published."""
+    documents: dict[str, int]
+    chunks: dict[str, int]
+    tokens_embedded: int
+    seconds: dict[str, float]
+    sources: tuple[SourceReport, ...]
+    attention: tuple[str, ...]
+    estimate: Estimate | None = None
+    changes: tuple[Change, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    """Newly in quarantine."""
+    holds: tuple[Hold, ...] = ()
+    """Standing."""
+    slowest: tuple[tuple[float, str], ...] = field(default=())
+    """Seconds to read and cut, uri."""
+    pinned: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 3 waits for a person, 4 not now: the first of 3 and 4."""
+        if self.holds or self.pinned:
+            return 3
+        return 4 if any(not source.complete for source in self.sources) else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, as the interface gives it."""
+        said: dict[str, Any] = {
+            "knowledge": self.knowledge,
+            "run": self.run,
+            "publication": self.publication,
+            "published": self.published,
+            "reason": self.reason,
+            "documents": self.documents,
+            "chunks": self.chunks,
+            "tokens_embedded": self.tokens_embedded,
+            "seconds": {name: round(s, 3) for name, s in self.seconds.items()},
+            "sources": [
+                {"name": s.name, "complete": s.complete, "error": s.error, "documents": s.documents}
+                for s in self.sources
+            ],
+            "attention": list(self.attention),
+            "holds": [hold.id for hold in self.holds],
+        }
+        if self.estimate is not None:
+            said["estimate"] = {"seconds": self.estimate.seconds, "cost": self.estimate.cost}
+        return said
+
+
+def count_documents(plan: Plan, *, rejected: int, waiting: int, withheld: int) -> dict[str, int]:
+    """Each document once: quarantined, else held, else by what becomes of it.
+
+    Args:
+        plan: What was planned; its changes are those that go through.
+        rejected: Document versions that stand in quarantine.
+        waiting: Documents that a hold keeps as they are.
+        withheld: Documents that nobody may see, beside.
+    """
+    unfit = {r.found.uri for r in plan.rejected}
+    held = {uri for h in plan.holds for uri, _ in h.items}
+    counts = {
+        kind.value: sum(c.uri not in unfit and c.uri not in held for c in plan.of(kind))
+        for kind in KINDS
+    }
+    return counts | {
+        "unchanged": plan.unchanged,
+        "held": waiting,
+        "quarantined": rejected,
+        "withheld": withheld,
+    }
+
+
+def attention_of(
+    context: Context,
+    seen: Look,
+    unread: Mapping[str, str],
+    standing: tuple[Hold, ...],
+    rejected: tuple[Rejected, ...],
+    current: Publication | None,
+) -> tuple[str, ...]:
+    """What a person may have to look at, a line each, with the command."""
+    said = []
+    if current is not None and current.pinned:
+        waiting = len(seen.plan.changes)
+        said.append(
+            f"Pinned to #{current.number}: {waiting} changes wait. To go on: staleproof unpin."
+        )
+    said += [
+        f"Source {s.source.name}: its listing broke off ({s.listing.error});"
+        " nothing was deleted for it."
+        for s in seen.scans
+        if not s.listing.complete
+    ]
+    said += [
+        f"Hold {h.id} ({h.kind}{', ' + h.source if h.source else ''}): {h.why}."
+        f" To decide: staleproof accept {h.id}, or staleproof drop {h.id}."
+        for h in standing
+    ]
+    said += [
+        f"Quarantined {r.found.uri}: {r.failure.expectation} ({r.failure.observed})."
+        for r in rejected
+    ]
+    said += [f"{uri} waits for the next refresh: {why}." for uri, why in sorted(unread.items())]
+    return tuple(said + _embedder(context, current))
+
+
+def _embedder(context: Context, current: Publication | None) -> list[str]:
+    wanted = context.config.embedder.model
+    if current is None or wanted == current.model:
+        return []
+    return [
+        f"The configuration wants the embedder {wanted}, this store is served by {current.model}"
+        " and goes on with it. To change over: start another store under [knowledge] store."
+    ]
