@@ -51,6 +51,8 @@ class World:
     """What people let through."""
     dropped: frozenset[Key] = frozenset()
     """What people refused."""
+    held: Mapping[Key, str] = field(default_factory=dict)
+    """Deletions that wait for a person already, with the reason: they wait until one decides."""
     recent_deletions: Mapping[str, int] = field(default_factory=dict)
     """Deletions of the last 24 hours that nobody accepted, by source."""
 
@@ -214,7 +216,7 @@ def _moves(
     absorbed: list[Change] = []
     for uri in sorted(here):
         waiting = by_hash.get(world.published[uri].content_hash)
-        if waiting:
+        if waiting and not _is_decided_about(waiting[-1], world):
             previous = waiting.pop()
             reason = f"its bytes stand under {uri}"
             absorbed.append(
@@ -222,6 +224,11 @@ def _moves(
             )
     left = {p.uri for rest in by_hash.values() for p in rest}
     return moves, absorbed, [p for p in gone if p.uri in left]
+
+
+def _is_decided_about(document: Published, world: World) -> bool:
+    """Its former refresh called it a deletion: the uri with its bytes took another one then."""
+    return (document.uri, "") in world.held or (document.uri, "") in world.dropped
 
 
 def _stays_unseen(document: Published, world: World) -> bool:
@@ -259,16 +266,19 @@ def _deletions(
         accepted = [p for p in documents if (p.uri, "") in world.accepted]
         dropped = [p for p in documents if (p.uri, "") in world.dropped and p not in accepted]
         open_ = [p for p in documents if p not in accepted and p not in dropped]
-        why = _why_held(source, open_, sizes[source], world)
         kept += dropped
         deletions += [
             replace(_deletion(p, "gone; a person accepted it"), accepted=True) for p in accepted
         ]
-        if why:
-            holds.append(hold("deletions", source, ((p.uri, "") for p in open_), why))
-            kept += open_
-        else:
-            deletions += [_deletion(p, "gone from a complete listing") for p in open_]
+        why = _why_held(source, open_, sizes[source], world)
+        waiting = open_ if why else [p for p in open_ if (p.uri, "") in world.held]
+        if waiting:
+            why = why or world.held[waiting[0].uri, ""]
+            holds.append(hold("deletions", source, ((p.uri, "") for p in waiting), why))
+            kept += waiting
+        deletions += [
+            _deletion(p, "gone from a complete listing") for p in open_ if p not in waiting
+        ]
     return deletions, holds, kept
 
 

@@ -1,13 +1,13 @@
 """What a run of refresh works with, and what it saw when it looked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
 from pipelines.config import Config
 from pipelines.embedding import load_encoder
-from pipelines.knowledge import Known, Publication, Signed, Store, Write, directly
+from pipelines.knowledge import Known, Publication, Scan, Signed, Store, Write, directly
 from pipelines.planning import Plan, Published, SourceRules
 from pipelines.records import Happened, LoadEncoder, Progress, Source, Step
 from pipelines.refresh.scan import SourceScan
@@ -70,6 +70,8 @@ class Look:
     published: Mapping[str, Published]
     known: Mapping[str, Known]
     scans: tuple[SourceScan, ...]
+    scanned_before: Mapping[str, Sequence[Scan]]
+    """By source, what other runs saw of it before, newest first."""
     plan: Plan
     accepted: frozenset[tuple[str, str]]
     """What people let through."""

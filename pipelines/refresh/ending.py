@@ -17,7 +17,6 @@ from pipelines.knowledge import (
     put_in_quarantine,
     record_holds,
     record_scans,
-    scans_of,
     strike_off,
     tag,
     withdraw,
@@ -91,6 +90,7 @@ def end(
                 known=seen.known,
                 signed=context.signed(),
                 shrink=True,
+                documents={seen.last.state: dict(seen.published)} if seen.last else None,
             )
     _tell(context, seen, opened, publication)
     return _report(context, seen, tally, tuple(standing), rejected, reason, seconds, publication)
@@ -132,7 +132,7 @@ def scans_of_run(
     rows = []
     for scan in seen.scans:
         name = scan.source.name
-        earlier = [s for s in scans_of(context.store, name) if s.run != context.run]
+        earlier = seen.scanned_before.get(name, ())
         before = earlier[0].waiting if earlier else {}
         at = scan.listing.started_at.isoformat()
         rows.append(

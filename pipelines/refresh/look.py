@@ -11,8 +11,11 @@ from pipelines.ingest import Cost, estimate, needs_bytes, rejected_by_cost
 from pipelines.knowledge import (
     ACCEPTED,
     DROPPED,
+    OPEN,
     Known,
     Publication,
+    Scan,
+    State,
     Store,
     follow_takedowns,
     holds,
@@ -22,6 +25,7 @@ from pipelines.knowledge import (
     published_documents,
     quarantine,
     remember,
+    scans_of,
     withdraw,
 )
 from pipelines.planning import (
@@ -38,6 +42,9 @@ from pipelines.records import Encoder, Progress
 from pipelines.refresh.context import Context, Look
 from pipelines.refresh.scan import SourceScan, scan_source
 
+States = dict[State, dict[str, Published]]
+"""The documents of states that were read: reading one costs a query over all documents."""
+
 
 def look(context: Context, *, dry: bool = False) -> Look:
     """Scans the sources and plans, without a lock.
@@ -52,8 +59,9 @@ def look(context: Context, *, dry: bool = False) -> Look:
     store = context.store
     known = known_documents(store)
     before = dict(known)
+    states: States = {}
     if not dry:
-        _withdraw(context, known)
+        _withdraw(context, known, states)
     scans = []
     for number, (name, source) in enumerate(context.sources.items()):
         context.on_event(Progress("scan", number, len(context.sources)))
@@ -72,13 +80,15 @@ def look(context: Context, *, dry: bool = False) -> Look:
         known |= scan.fresh
         if not dry:
             follow_takedowns(store, scan.scanned.found, moved={}, signed=context.signed())
-            _withdraw(context, known)
+            _withdraw(context, known, states)
     context.on_event(Progress("scan", len(scans), len(scans)))
-    return context.step("plan", partial(_plan, context, tuple(scans), before, known, dry=dry))
+    plan = partial(_plan, context, tuple(scans), before, known, states, dry=dry)
+    return context.step("plan", plan)
 
 
-def _withdraw(context: Context, known: Mapping[str, Known]) -> None:
-    withdraw(context.store, rules=context.rules, known=known, signed=context.signed())
+def _withdraw(context: Context, known: Mapping[str, Known], states: States) -> None:
+    signed = context.signed()
+    withdraw(context.store, rules=context.rules, known=known, signed=signed, documents=states)
 
 
 def _plan(
@@ -86,16 +96,21 @@ def _plan(
     scans: tuple[SourceScan, ...],
     before: Mapping[str, Known],
     known: Mapping[str, Known],
+    states: States,
     *,
     dry: bool,
 ) -> Look:
     started = time.perf_counter()
     last = newest(context.store)
-    published = {} if last is None else published_documents(context.store, last.state)
+    published: dict[str, Published] = {}
+    if last is not None:
+        read = states.get(last.state)
+        published = published_documents(context.store, last.state) if read is None else read
     world = _world(context, scans, published, before)
     plan = plan_changes(world)
     known = _remember(context.store, scans, plan, known)
-    seen = Look(last, published, known, scans, plan, world.accepted, 0.0)
+    earlier = {name: _scanned_before(context, name) for name in context.sources}
+    seen = Look(last, published, known, scans, earlier, plan, world.accepted, 0.0)
     if not dry:
         moved = {c.uri: c.previous.uri for c in plan.of(Kind.MOVED) if c.previous}
         found = {uri: f for s in scans for uri, f in s.scanned.found.items()}
@@ -169,17 +184,21 @@ def _world(
         quarantined={(q.uri, q.content_hash): q.failure for q in failed},
         accepted=frozenset(i for h in holds(store, ACCEPTED) for i in h.items),
         dropped=frozenset(i for h in holds(store, DROPPED) for i in h.remaining),
+        held={i: h.why for h in holds(store, OPEN) if h.kind == "deletions" for i in h.items},
         recent_deletions=_recent_deletions(context),
     )
+
+
+def _scanned_before(context: Context, source: str) -> list[Scan]:
+    return [scan for scan in scans_of(context.store, source) if scan.run != context.run]
 
 
 def _recent_deletions(context: Context) -> dict[str, int]:
     since = context.now - timedelta(hours=24)
     recent: dict[str, int] = {}
-    for row in publications(context.store):
-        if row.at >= since:
-            for source, count in row.deletions.items():
-                recent[source] = recent.get(source, 0) + count
+    for row in publications(context.store, since=since):
+        for source, count in row.deletions.items():
+            recent[source] = recent.get(source, 0) + count
     return recent
 
 

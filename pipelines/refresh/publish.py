@@ -19,7 +19,6 @@ from pipelines.knowledge import (
     open_takedowns,
     publications,
     published_documents,
-    scans_of,
     spill_retired,
     still_unknown,
     tag,
@@ -114,7 +113,9 @@ def overtaken(context: Context, planned: Publication | None, current: Publicatio
     """Whether the ledger has a row since that does more than withhold."""
     if current is None or planned is None:
         return current is not planned
-    since = [p for p in publications(context.store) if p.number > planned.number]
+    if current.number == planned.number:
+        return False
+    since = publications(context.store, after=planned.number)
     return any(row.kind != WITHHELD for row in since)
 
 
@@ -157,7 +158,7 @@ def _row(
         | {"embedded": tally.embedded, "reused": tally.reused, "gone": tally.deleted}
         | {"embed_ms": round(tally.embed_seconds * 1000) if tally.embedded else 0},
         deletions=_unaccepted(candidate.changes),
-        lag=_lag(context, candidate.changes, here, at),
+        lag=_lag(seen, candidate.changes, here, at),
         data_as_of=_as_of(context, seen, candidate),
         audit=candidate.audit.to_dict(),
     )
@@ -172,7 +173,7 @@ def _unaccepted(changes: tuple[Change, ...]) -> dict[str, int]:
 
 
 def _lag(
-    context: Context, changes: tuple[Change, ...], here: Mapping[str, Published], at: datetime
+    seen: Look, changes: tuple[Change, ...], here: Mapping[str, Published], at: datetime
 ) -> dict[str, list[float]]:
     """Seconds from source to readers, of versions made since their source is looked at."""
     first: dict[str, float] = {}
@@ -182,7 +183,7 @@ def _lag(
         if document is None or change.kind not in (Kind.ADDED, Kind.CHANGED, Kind.MOVED):
             continue
         if document.source not in first:
-            scans = scans_of(context.store, document.source)
+            scans = seen.scanned_before.get(document.source, ())
             first[document.source] = min(
                 (s.started_at.timestamp() for s in scans), default=at.timestamp()
             )
@@ -197,8 +198,7 @@ def _as_of(context: Context, seen: Look, candidate: Candidate) -> dict[str, str]
     """By source, how fresh what is published now is."""
     said = dict(seen.last.data_as_of) if seen.last else {}
     for name, scan in candidate.scans.items():
-        older = [s for s in scans_of(context.store, name) if s.run != scan.run]
-        as_of = data_as_of([scan, *older])
+        as_of = data_as_of([scan, *seen.scanned_before.get(name, ())])
         if as_of is not None:
             said[name] = as_of.isoformat()
     return {name: at for name, at in said.items() if name in context.rules}

@@ -45,7 +45,26 @@ def test_deletions_of_a_day_add_up(project: Project) -> None:
     project.remove(*names[8:11])
     assert project.refresh().documents["held"] == 3
     project.later(hours=25)
+    assert project.refresh().documents["held"] == 3, "what is held waits until a person decides"
+
+
+def test_deletions_of_another_day_do_not_add_up(project: Project) -> None:
+    names = fill(project, 30)
+    project.remove(*names[:8])
+    project.refresh()
+    project.later(hours=25)
+    project.remove(*names[8:11])
     assert project.refresh().documents["deleted"] == 3
+
+
+def test_growth_of_the_source_does_not_let_a_hold_through(project: Project) -> None:
+    names = fill(project, 4)
+    project.remove(*names[:3])
+    fill(project, 0)
+    for n in range(20):
+        project.write(f"new{n}.md", f"# New {n}\n\nMore.\n")
+    assert project.refresh().documents["held"] == 3
+    assert project.refresh().documents["held"] == 3
 
 
 def test_more_than_half_of_a_small_source_is_held(project: Project) -> None:
