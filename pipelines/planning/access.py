@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.config import FilesSource, GitSource
 from pipelines.records import PUBLIC, Failure, FrontMatter
-from pipelines.sources.globs import Globs, compile_globs
+from pipelines.sources import Globs, compile_globs
 
 Labels = frozenset[str]
 

@@ -118,7 +118,8 @@ def test_changed_recipe_recuts_everything_and_embeds_nothing(
     project.write("a.md", text("A"))
     project.write("b.md", text("B"))
     project.refresh()
-    monkeypatch.setattr("pipelines.ingest.RECIPE", "next")
+    for module in ("ingest.prepare", "ingest.rows"):
+        monkeypatch.setattr(f"pipelines.{module}.RECIPE", "next")
     monkeypatch.setattr("pipelines.refresh.look.RECIPE", "next")
     report = project.refresh()
     assert report.documents["changed"] == 2

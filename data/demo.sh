@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The main job, from nothing, on a copy of the demo's handbook. Ends with what to try next.
+set -euo pipefail
+here="$(cd "$(dirname "$0")/.." && pwd)"
+demo="$here/.demo"
+rm -rf "$demo"
+mkdir -p "$demo/data"
+cp -R "$here/data/handbook" "$demo/data/handbook"
+cp "$here/staleproof.toml" "$demo/"
+cd "$demo"
+
+say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+run() {
+    printf '\033[2m$ staleproof'
+    printf ' %q' "$@"
+    printf '\033[0m\n'
+    staleproof "$@"
+}
+
+say "A handbook of 43 documents becomes a knowledge base."
+run plan
+run refresh
+
+say "Three questions."
+run search -k 1 "How much does the Plus plan cost?"
+run search -k 1 "How many unused days of leave may I take into next year?"
+run search -k 1 --labels managers "What is the salary band of grade 4?"
+
+say "An edit: the Plus plan gets dearer, hotel limits change. Only those passages are embedded."
+cp -R "$here/data/edits/2026-02-02-price-change/files/." data/handbook/
+run plan
+run refresh
+run search -k 1 "How much does the Plus plan cost?"
+
+say "Back to the state before, at once; and on again."
+run rollback
+run search -k 1 "How much does the Plus plan cost?"
+run unpin
+run refresh
+run history
+
+say "To try next, in $demo"
+cat <<'NEXT'
+  staleproof status                                          how fresh everything is
+  cp -R ../data/edits/2026-07-06-broken-file/files/. data/handbook/ && staleproof refresh
+  staleproof quarantine list                                 two documents were saved badly
+  staleproof withhold handbook/hr/overtime.md --reason "under review"
+  staleproof verify --sources                                the store against its sources
+NEXT

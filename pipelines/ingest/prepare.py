@@ -1,0 +1,62 @@
+"""One document: read, cut, and its texts named."""
+
+from dataclasses import dataclass
+from hashlib import blake2b, sha256
+
+from pipelines.documents import RECIPE, cut, read_document
+from pipelines.errors import SourceUnavailable
+from pipelines.planning import Change, Kind
+from pipelines.records import Chunk, Document, Failure, FrontMatter, Source, Tokens
+
+
+def content_hash_of(data: bytes) -> str:
+    """SHA-256 of a document's bytes, hexadecimal."""
+    return sha256(data).hexdigest()
+
+
+def text_hash_of(embedded: str) -> str:
+    """The name of an exact text that is embedded, hexadecimal."""
+    return blake2b(embedded.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One document, read and cut."""
+
+    change: Change
+    document: Document
+    chunks: tuple[Chunk, ...]
+    hashes: tuple[str, ...]
+    """Of the embedded texts."""
+
+
+def needs_bytes(change: Change) -> bool:
+    """Whether a change is made from the document's bytes, not from its published rows."""
+    if change.found is None:
+        return False
+    if change.kind is Kind.MOVED:
+        return change.previous is None or change.previous.recipe != RECIPE
+    return change.kind in (Kind.ADDED, Kind.CHANGED)
+
+
+def prepare(change: Change, source: Source, tokens: Tokens) -> Prepared | Failure | str:
+    """Reads and cuts one document.
+
+    Returns:
+        The passages; or why this version cannot be published; or why it has to wait.
+    """
+    found = change.found
+    if found is None:
+        raise ValueError(f"{change.uri} has no bytes to read")
+    try:
+        data = source.read(found.entry)
+    except SourceUnavailable as error:
+        return error.message
+    if content_hash_of(data) != found.content_hash:
+        return "it changed while it was read"
+    asked = found.front_matter if isinstance(found.front_matter, FrontMatter) else None
+    document = read_document(data, path=found.entry.path, front_matter=asked)
+    if isinstance(document, Failure):
+        return document
+    chunks = cut(document, tokens)
+    return Prepared(change, document, chunks, tuple(text_hash_of(c.embedded) for c in chunks))
