@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pipelines.config import FilesSource, GitSource
 from pipelines.records import Source
@@ -31,7 +30,7 @@ def _git(settings: GitSource, root: Path, cache: Path) -> Git:
     )
 
 
-KINDS: dict[str, Callable[..., Any]] = {"files": _files, "git": _git}
+KINDS: dict[str, Callable[..., Source]] = {"files": _files, "git": _git}
 """By the ``kind`` of a source's settings."""
 
 
@@ -46,5 +45,4 @@ def open_source(settings: FilesSource | GitSource, *, root: Path, cache: Path) -
     Raises:
         ConfigError: A glob, URL, ref or subfolder that cannot be meant.
     """
-    source: Source = KINDS[settings.kind](settings, root, cache)
-    return source
+    return KINDS[settings.kind](settings, root, cache)

@@ -1,0 +1,154 @@
+"""The store as others meet it: its format, its readers, what is remembered of questions."""
+
+import json
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lancedb
+import pytest
+
+from pipelines.answers import import_queries
+from pipelines.errors import ConfigError, PublicationNotFound, StoreFormat
+from pipelines.knowledge import find_store, newest, open_store
+from pipelines.knowledge.queries import logged_queries
+from pipelines.knowledge.tables import quoted
+from pipelines.status import compare_publications, show_head
+from tests.project import Project, rule, source
+
+
+def test_store_of_another_format_is_refused_naming_both(project: Project) -> None:
+    project.write("a.md", "# A\n\nText.\n")
+    project.refresh()
+    project.store.table("store").update(values={"format": 99})
+    with pytest.raises(StoreFormat, match=r"format 99.*format 1"):
+        project.refresh()
+
+
+def test_where_there_is_no_store_nothing_is_found(tmp_path: Path) -> None:
+    assert find_store(str(tmp_path / "nowhere")) is None
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_two_who_make_the_same_store_end_with_one(tmp_path: Path) -> None:
+    uri = str(tmp_path / "store")
+    makers = [
+        threading.Thread(target=open_store, args=(uri,), kwargs={"now": datetime.now(UTC)})
+        for _ in range(3)
+    ]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    made = find_store(uri)
+    assert made is not None
+    assert made.table("store").count_rows() == 1
+    key = made.table("publications").schema.field("number").metadata
+    assert key, "without a declared key two publications could share a number"
+
+
+def test_head_serves_a_plain_lancedb_reader(project: Project) -> None:
+    project.configure(source(more=rule("hr/**", '["hr"]')))
+    project.write("hr/pay.md", "# Pay\n\nSecret.\n")
+    project.write("open.md", "# Open\n\nFor all.\n")
+    project.refresh()
+    head = show_head(project.config, labels=frozenset())
+    table = lancedb.connect(head["uri"]).open_table(head["table"])
+    table.checkout(head["version"])
+    assert {r["uri"] for r in table.search().where(head["filter"]).to_list()} == {"docs/open.md"}
+    wider = show_head(project.config, labels=frozenset({"hr"}))
+    found = table.search().where(wider["filter"]).to_list()
+    assert {r["uri"] for r in found} == {"docs/open.md", "docs/hr/pay.md"}
+
+
+def test_question_with_quotes_in_domain_and_labels_is_only_text(project: Project) -> None:
+    project.write("a'b.md", "# A\n\nIt's here.\n")
+    project.refresh()
+    assert quoted("a'b") == "'a''b'"
+    found = project.search("it's", ["x') OR true --"], domain="general' OR 'a'='a")
+    assert found.hits == ()
+    assert project.seen() == {"docs/a'b.md"}
+
+
+def test_questions_are_kept_as_vectors_and_their_words_only_by_policy(project: Project) -> None:
+    project.write("a.md", "# A\n\nText.\n")
+    project.refresh()
+    project.search("a private question", domain="general")
+    project.configure(more="[queries]\nkeep_text = true\n")
+    project.search("a public question")
+    project.configure(more="[queries]\nlog = false\n")
+    project.search("never kept")
+    rows = logged_queries(project.store)
+    assert [row["text"] for row in rows] == [None, "a public question"]
+    assert [row["domain"] for row in rows] == ["general", None]
+    assert all(len(row["vector"]) == project.encoder.dimension for row in rows)
+    assert rows[0]["hits"] == ["docs/a.md"]
+
+
+def test_read_only_store_answers_and_logs_nothing(project: Project) -> None:
+    project.write("a.md", "# A\n\nText.\n")
+    project.refresh()
+    # The tests may run as root, whom no permission stops: a file where a folder must be does.
+    (Path(project.config.store_uri) / "queries.lance" / "data").write_text("in the way")
+    assert project.seen() == {"docs/a.md"}
+    assert logged_queries(project.store) == []
+
+
+def test_imported_questions_keep_their_time_and_answers(project: Project) -> None:
+    project.write("a.md", "# A\n\nText.\n")
+    project.refresh()
+    lines = [
+        {"question": "How?", "at": "2026-01-31T12:00:00Z", "accepted": ["docs/a.md"]},
+        {"question": "When?"},
+    ]
+    file = project.root / "log.jsonl"
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    load = project.ports().load_encoder
+    assert import_queries(project.config, file, now=project.now, load_encoder=load) == 2
+    first = logged_queries(project.store)[0]
+    assert first["at"] == datetime(2026, 1, 31, 12, tzinfo=UTC)
+    assert first["accepted"] == ["docs/a.md"]
+    assert first["origin"] == "import"
+
+
+@pytest.mark.parametrize("bad", ["{", '{"question": ""}', "[]", '{"question": "x", "at": "soon"}'])
+def test_one_bad_line_imports_nothing(project: Project, bad: str) -> None:
+    project.write("a.md", "# A\n\nText.\n")
+    project.refresh()
+    file = project.root / "log.jsonl"
+    file.write_text('{"question": "How?"}\n' + bad)
+    load = project.ports().load_encoder
+    with pytest.raises(ConfigError, match=r"log.jsonl, line 2"):
+        import_queries(project.config, file, now=project.now, load_encoder=load)
+    assert logged_queries(project.store) == []
+
+
+def test_searching_before_the_first_refresh_says_what_to_do(project: Project) -> None:
+    with pytest.raises(PublicationNotFound, match="staleproof refresh"):
+        project.search("anything")
+
+
+def test_what_differs_between_two_publications(project: Project) -> None:
+    for name in "abcd":
+        project.write(f"{name}.md", f"# {name}\n\nText of {name}.\n")
+    project.refresh()
+    project.write("a.md", "# a\n\nOther text.\n")
+    project.remove("b.md")
+    project.write("e.md", "# e\n\nNew.\n")
+    project.refresh()
+    told = compare_publications(project.config, 1, 2)
+    assert told["changed"] == ["docs/a.md"]
+    assert told["deleted"] == ["docs/b.md"]
+    assert told["added"] == ["docs/e.md"]
+
+
+def test_spill_forgets_after_keep_days(project: Project) -> None:
+    project.write("a.md", "# A\n\nFirst.\n")
+    project.refresh()
+    assert project.store.table("vectors").count_rows() == 1
+    project.later(days=8)
+    project.write("a.md", "# A\n\nSecond.\n")
+    project.refresh()
+    texts = project.store.table("vectors").to_arrow()
+    assert texts.num_rows == 2, "the retired passage and the new one; the first row is old"
+    assert newest(project.store).number == 2
