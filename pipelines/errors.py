@@ -5,6 +5,7 @@ StaleproofError
 ├── UnknownName            a source, document, hold or publication that does not exist (the user's mistake)
 ├── AccessDenied           the reader holds none of the labels that a document asks for
 ├── AuditFailed            a candidate is not what it should be; it is not published
+├── ServerUnavailable *    the Prefect server cannot be reached now
 ├── SourceError
 │   ├── SourceUnavailable *    the source cannot be reached now
 │   └── ListingBrokenOff *     a listing started and did not come to its end
@@ -64,6 +65,13 @@ class AccessDenied(StaleproofError):
 
 class AuditFailed(StaleproofError):
     """A candidate is not what it should be; readers go on with the newest publication."""
+
+
+class ServerUnavailable(StaleproofError):
+    """The Prefect server cannot be reached now; nothing was started."""
+
+    retryable = True
+    exit_code = 4
 
 
 class SourceError(StaleproofError):

@@ -93,7 +93,7 @@ def build_candidate(work: Work, changes: Sequence[Change]) -> tuple[State, Tally
     """
     tally = Tally()
     candidate = Candidate(work.store, work.published)
-    versions = work.step("versions", _versions, work.sources, changes)
+    versions = work.step("versions", _versions, work.sources, changes, retryable=True)
     from_bytes = [c for c in changes if needs_bytes(c)]
     rewritten = [c for c in changes if not needs_bytes(c) and c.policy is not None]
     removed = [c for c in changes if c.policy is None]

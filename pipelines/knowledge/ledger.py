@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipelines.errors import PublicationNotFound
 from pipelines.knowledge import tables
+from pipelines.knowledge.side import before
 from pipelines.knowledge.store import Store
 
 State = tuple[str, int]
@@ -75,20 +76,30 @@ def _publication(row: dict[str, Any]) -> Publication:
     return Publication(**row)
 
 
-def publications(store: Store) -> list[Publication]:
-    """All rows, newest first."""
-    rows = store.table("publications").to_arrow().to_pylist()
+def publications(
+    store: Store, *, after: int = 0, since: datetime | None = None
+) -> list[Publication]:
+    """Rows, newest first: all of them, those after a number, those not before a time."""
+    where = f"number > {int(after)}"
+    if since is not None:
+        where += f" AND NOT ({before('at', since)})"
+    rows = store.table("publications").search().where(where).to_arrow().to_pylist()
     return sorted((_publication(row) for row in rows), key=lambda p: p.number, reverse=True)
 
 
 def newest(store: Store) -> Publication | None:
     """The publication that readers see, or None where nothing is published yet."""
     table = store.table("publications")
-    numbers = table.search().select(["number"]).to_arrow()["number"]
-    if not len(numbers):
+    count = table.count_rows()
+    if not count:
         return None
-    number = max(numbers.to_pylist())
-    return _publication(table.search().where(f"number = {number}").to_arrow().to_pylist()[0])
+    # Numbers count up from 1 and no row is ever deleted, so the last row is the newest unless rows
+    # were written out of order: one row is read, however long the ledger.
+    row = table.search().offset(count - 1).limit(1).to_arrow().to_pylist()[0]
+    if row["number"] != count:
+        numbers = table.search().select(["number"]).to_arrow()["number"].to_pylist()
+        row = table.search().where(f"number = {max(numbers)}").to_arrow().to_pylist()[0]
+    return _publication(row)
 
 
 def find_publication(store: Store, number: int) -> Publication:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pipelines.knowledge.generation import PREFIX
 from pipelines.knowledge.ledger import Publication, State, publications
+from pipelines.knowledge.side import FRAGMENTS, compact
 from pipelines.knowledge.spill import prune_spill
 from pipelines.knowledge.store import Store, remove_leftovers
 from pipelines.knowledge.tables import SIDE_TABLES
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 
 TAG = "pub-"
 LONG_AGO = datetime.fromtimestamp(0, UTC)
-FRAGMENTS = 50
-"""A side table or ledger with more fragments is compacted."""
 
 
 def kept_states(
@@ -65,6 +65,8 @@ def clean_up(
 ) -> None:
     """Removes tags of states that are no longer kept, then files older than the longest read.
 
+    Chunk tables that no row names, no hold keeps and nobody wrote to for so long go as well.
+
     Holding the refresh lock is the caller's business. Stopped anywhere, the next one goes on.
     """
     rows = publications(store)
@@ -75,9 +77,22 @@ def clean_up(
         _untag(store, generation, kept=kept, replaced=replaced, now=now, longest_read=longest_read)
         dataset = store.table(generation).to_lance()
         store.write(dataset.cleanup_old_versions, longest_read, error_if_tagged_old_versions=False)
+    for generation in sorted(store.names() - named):
+        if generation.startswith(PREFIX) and _is_stray(store, generation, now - longest_read):
+            store.write(store.db.drop_table, generation)
     prune_spill(store, keep_days=keep_days, now=now)
     _tend_tables(store, keep_days=keep_days, thorough=thorough)
     remove_leftovers(store, older_than_seconds=longest_read.total_seconds(), now=now)
+
+
+def _is_stray(store: Store, generation: str, before: datetime) -> bool:
+    """Whether nobody holds a table that no row names, nor has written to it lately.
+
+    An owner that was paused brings a dropped table back with its next write.
+    """
+    table = store.table(generation)
+    held = any(not name.startswith(TAG) for name in table.tags.list())
+    return not held and max(_committed_at(table).values(), default=LONG_AGO) <= before
 
 
 def _replaced_at(rows: Sequence[Publication], now: datetime) -> dict[State, datetime]:
@@ -121,9 +136,9 @@ def _committed_at(table: "Table") -> dict[int, datetime]:
 
 def _tend_tables(store: Store, *, keep_days: float, thorough: bool) -> None:
     for name in ("publications", *SIDE_TABLES):
-        dataset = store.table(name).to_lance()
-        if len(dataset.get_fragments()) > (1 if thorough else FRAGMENTS):
-            store.write(dataset.optimize.compact_files)
+        compacted = compact(store, name, most=1 if thorough else FRAGMENTS)
+        # A run that spills much has compacted the spill by itself.
+        if compacted or name == "vectors":
             store.write(
                 store.table(name).to_lance().cleanup_old_versions,
                 timedelta(days=keep_days),

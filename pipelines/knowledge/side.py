@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,30 @@ from pipelines.knowledge import tables
 from pipelines.knowledge.store import Store
 
 Row = dict[str, Any]
+
+FRAGMENTS = 50
+"""A table with more small fragments than this is compacted: each costs a query a file to open."""
+FRAGMENT_ROWS = 50_000
+"""Rows of a compacted fragment: what is so large already is not written again."""
+
+
+def compact(store: Store, name: str, *, most: int = FRAGMENTS) -> bool:
+    """Merges the small fragments of a table where there are more than ``most``. True = it did.
+
+    Somebody else's write in the middle of it wins; the next compaction goes on.
+    """
+    dataset = store.table(name).to_lance()
+    small = [f for f in dataset.get_fragments() if f.count_rows() < FRAGMENT_ROWS // 2]
+    if len(small) <= most:
+        return False
+    try:
+        merge = dataset.optimize.compact_files
+        store.write(merge, target_rows_per_fragment=FRAGMENT_ROWS)
+    except (RuntimeError, OSError) as error:
+        if "conflict" not in str(error).lower():
+            raise
+        return False
+    return True
 
 
 def rows(store: Store, name: str, where: str | None = None) -> list[Row]:
@@ -68,7 +92,7 @@ def delete_rows(store: Store, name: str, where: str) -> None:
 
 def before(column: str, moment: datetime) -> str:
     """A filter: the time column lies before a moment."""
-    stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    stamp = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     return f"{column} < arrow_cast('{stamp}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Write = Callable[..., Any]
 
+CACHE_BYTES = 64 * 2**20
+"""Of what LanceDB remembers of files: by default it may be gigabytes, and every version of a table
+that a large run commits leaves its list of all fragments there."""
+
 
 def directly(verb: Callable[..., T], *args: Any, **options: Any) -> T:
     """The writer that just writes. Every change of the store goes through one of these."""
@@ -70,7 +74,10 @@ def find_store(uri: str, *, write: Write = directly) -> Store | None:
     silence()
     import lancedb
 
-    store = Store(uri, lancedb.connect(uri), write)
+    session = lancedb.Session(
+        index_cache_size_bytes=CACHE_BYTES, metadata_cache_size_bytes=CACHE_BYTES
+    )
+    store = Store(uri, lancedb.connect(uri, session=session), write)
     if "store" not in store.names() or not _is_whole(store, "store"):
         return None
     rows = store.table("store").to_arrow().to_pylist()

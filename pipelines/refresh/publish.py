@@ -95,11 +95,7 @@ def _append(
     while True:
         current = newest(context.store)
         if overtaken(context, seen.last, current):
-            raise Overtaken(
-                "Somebody else published, rolled back or unpinned while this refresh ran."
-                " Nothing of it is published; what it embedded is kept.",
-                hint="Refresh again.",
-            )
+            raise was_overtaken()
         row = dataclasses.replace(
             template,
             number=1 if current is None else current.number + 1,
@@ -117,6 +113,15 @@ def overtaken(context: Context, planned: Publication | None, current: Publicatio
         return False
     since = publications(context.store, after=planned.number)
     return any(row.kind != WITHHELD for row in since)
+
+
+def was_overtaken() -> Overtaken:
+    """The error of a run whose place in the ledger is taken."""
+    return Overtaken(
+        "Somebody else published, rolled back or unpinned while this refresh ran."
+        " Nothing of it is published; what it embedded is kept.",
+        hint="Refresh again.",
+    )
 
 
 def _withheld(

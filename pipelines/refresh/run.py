@@ -38,7 +38,7 @@ from pipelines.refresh.ending import (
 )
 from pipelines.refresh.look import look, serving_encoder
 from pipelines.refresh.preview import preview
-from pipelines.refresh.publish import Candidate, overtaken, publish
+from pipelines.refresh.publish import Candidate, overtaken, publish, was_overtaken
 from pipelines.refresh.report import Report
 from pipelines.sources import open_source
 
@@ -88,7 +88,14 @@ def refresh_knowledge(
             return end(context, seen, None, None)
         if seen.last is not None and seen.last.pinned:
             return end(context, seen, None, PINNED)
-        return _apply(context, seen)
+        try:
+            return _apply(context, seen)
+        except (ValueError, RuntimeError) as error:
+            # An owner that slept long finds that what it builds upon was cleaned away.
+            current = newest(context.store)
+            if current and current.run != run_id and overtaken(context, seen.last, current):
+                raise was_overtaken() from error
+            raise
 
 
 def plan_knowledge(

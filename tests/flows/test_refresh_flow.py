@@ -1,0 +1,415 @@
+"""The flow on a real server, over the real engine with a stand-in encoder."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events import emit_event
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.artifacts import ProgressBar
+from flows.refresh import refresh, refresh_documents, run_on_server
+from flows.server import ServerUnavailable
+from flows.tasks import as_task
+from pipelines.config import load_config
+from pipelines.decide import roll_back
+from pipelines.errors import (
+    ConfigError,
+    SourceUnavailable,
+    StaleproofError,
+    StoreFormat,
+    UnknownName,
+)
+from pipelines.knowledge import Signed, open_store, refresh_lock
+from pipelines.records import Progress
+from pipelines.refresh import Ports, Report, Request, refresh_knowledge
+from tests.fakes import HashEncoder
+
+pytestmark = [
+    pytest.mark.usefixtures("server", "leftovers"),
+    # Prefect leaves sockets and loops of its own to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+T = TypeVar("T")
+
+WORD = "quokkas"
+CONFIG = """
+[knowledge]
+name = "{name}"
+store = "store"
+[[sources]]
+name = "handbook"
+kind = "files"
+path = "docs"
+domain = "hr"
+labels = ["public"]
+"""
+PORTS = Ports(load_encoder=lambda model, *, root, batch_size=32: HashEncoder(max_tokens=256))
+
+
+@flow(name="refresh")
+async def with_stand_in(config: str) -> State[Any]:
+    """The body of the flow, with another model."""
+    return await refresh_documents(
+        Path(config), Request(), ports=PORTS, retries=1, retry_delay_seconds=0
+    )
+
+
+def new_project(folder: Path) -> Path:
+    """A configuration with three documents; its name is its own, for the server is shared."""
+    docs = folder / "docs"
+    docs.mkdir()
+    for name in ("leave", "pay", "travel"):
+        text = f"# About {name}\n\nAll {WORD} get {name} in the month of May.\n"
+        (docs / f"{name}.md").write_text(text)
+    config = folder / "staleproof.toml"
+    config.write_text(CONFIG.format(name=f"kb-{uuid4().hex[:8]}"))
+    return config
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return new_project(tmp_path)
+
+
+@pytest.fixture
+def published(project: Path) -> Path:
+    """The same, with its first publication."""
+    ingest(project)
+    return project
+
+
+def ingest(project: Path) -> Report:
+    now = datetime.now(UTC)
+    return refresh_knowledge(load_config(project), now=now, run_id=uuid4().hex, ports=PORTS)
+
+
+def run(a_flow: Any, config: Path, **parameters: Any) -> tuple[State[Any], FlowRun]:
+    """Runs a flow; its final state, and the run as the server has it."""
+
+    async def body() -> State[Any]:
+        state: State[Any] = await a_flow(str(config), **parameters, return_state=True)
+        return state
+
+    state = asyncio.run(body())
+    assert state.state_details.flow_run_id
+    with get_client(sync_client=True) as client:
+        return state, client.read_flow_run(state.state_details.flow_run_id)
+
+
+def until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
+    """What is recorded after the fact, a moment later; the last look if it never suffices."""
+    deadline = time.monotonic() + 15
+    while not enough(seen := look()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return seen
+
+
+def tasks_of(flow_run_id: UUID, last: str) -> list[str]:
+    """Names of the task runs, in order, once the last one is there."""
+
+    def look() -> list[str]:
+        with get_client(sync_client=True) as client:
+            only = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+            runs = client.read_task_runs(flow_run_filter=only)
+        ended = [r for r in runs if r.end_time and r.start_time]
+        return [r.name for r in sorted(ended, key=lambda r: r.start_time or r.created)]
+
+    return until(look, lambda names: last in names)
+
+
+def artifacts_of(flow_run_id: UUID) -> dict[str, str]:
+    with get_client(sync_client=True) as client:
+        only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+        found = client.read_artifacts(artifact_filter=only)
+    return {a.key or a.type or "": str(a.data) for a in found}
+
+
+def events_of(flow_run_id: UUID) -> list[tuple[str, str, dict[str, Any]]]:
+    """Our events that are related to a flow run: (event, resource, payload), oldest first."""
+    run_id = f"prefect.flow-run.{flow_run_id}"
+    end = {"prefect.resource.id": "staleproof.test"}
+    related = [{"prefect.resource.id": run_id, "prefect.resource.role": "flow-run"}]
+    emit_event("staleproof.test.end", resource=end, related=related)
+    only = {"event": {"prefix": ["staleproof."]}, "related": {"id": [run_id]}, "order": "ASC"}
+
+    def look() -> list[tuple[str, str, dict[str, Any]]]:
+        with get_client(sync_client=True) as client:
+            answer = client.request("POST", "/events/filter", json={"filter": only})
+        found = answer.json()["events"]
+        return [(e["event"], e["resource"]["prefect.resource.id"], e["payload"]) for e in found]
+
+    events = until(look, lambda seen: any(e[0] == "staleproof.test.end" for e in seen))
+    assert events.pop()[0] == "staleproof.test.end"
+    return events
+
+
+def logs_of(flow_run_id: UUID) -> str:
+    """All that was logged, once the flow's last line is there."""
+    with get_client(sync_client=True) as client:
+        only = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+
+        def look() -> list[Any]:
+            return list(client.read_logs(log_filter=only, limit=200))
+
+        def ended(lines: list[Any]) -> bool:
+            flows = [line.message for line in lines if line.name == "prefect.flow_runs"]
+            return any(message.startswith("Finished in state") for message in flows)
+
+        lines = until(look, ended)
+    assert ended(lines)
+    return "\n".join(line.message for line in lines)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A flow run that ended."""
+
+    knowledge: str
+    state: State[Any]
+    flow_run: FlowRun
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, server: None) -> Ran:
+    """The first refresh of three documents and one that cannot be decoded."""
+    config = new_project(tmp_path_factory.mktemp("first"))
+    (config.parent / "docs" / "bad.md").write_bytes(f"All {WORD} \xff".encode("latin-1"))
+    return Ran(load_config(config).knowledge.name, *run(with_stand_in, config))
+
+
+def test_first_refresh_reads_well_in_the_time_line(first: Ran) -> None:
+    steps = ["scan:handbook", "plan", "embed:batch 1", "write:batch 1", "audit", "publish"]
+    names = tasks_of(first.flow_run.id, "clean up")
+    assert [name for name in names if name in steps] == steps
+    assert first.flow_run.name == f"refresh {first.knowledge} +3"
+
+
+def test_state_carries_the_report(first: Ran) -> None:
+    assert first.state.name == "Completed"
+    assert "Readers see #1." in str(first.state.message)
+    report = first.state.result()
+    assert (report["publication"], report["chunks"]["embedded"]) == (1, 3)
+    assert report["run"] == first.flow_run.id.hex
+
+
+def test_refresh_emits_what_others_wait_for(first: Ran) -> None:
+    events = events_of(first.flow_run.id)
+    assert [(event, resource) for event, resource, _ in events] == [
+        ("staleproof.refresh.completed", f"staleproof.source.{first.knowledge}.handbook"),
+        ("staleproof.knowledge.published", f"staleproof.knowledge.{first.knowledge}"),
+    ]
+    assert events[1][2] == {"run": first.flow_run.id.hex, "number": 1, "said": "+3"}
+
+
+def test_receipt_and_quarantine_are_shown(first: Ran) -> None:
+    artifacts = artifacts_of(first.flow_run.id)
+    artifacts.pop("progress", None)  # where the machine is slow
+    assert set(artifacts) == {f"refresh-{first.knowledge}", f"quarantine-{first.knowledge}"}
+    assert all("handbook/bad.md" in text for text in artifacts.values())
+
+
+def test_flow_logs_to_the_server(first: Ran) -> None:
+    assert f"Refresh of {first.knowledge}: +3" in logs_of(first.flow_run.id)
+
+
+def test_no_text_of_a_document_reaches_the_server(first: Ran) -> None:
+    run_id = first.flow_run.id
+    told = [str(first.state), str(events_of(run_id)), logs_of(run_id)]
+    assert WORD not in "\n".join([*told, *artifacts_of(run_id).values()])
+
+
+def test_unchanged_knowledge_is_said_to_be_so(published: Path) -> None:
+    state, seen = run(refresh, published)
+    assert (state.name, state.result()["published"]) == ("Completed", False)
+    assert seen.name == f"refresh {load_config(published).knowledge.name} nothing changed"
+    assert tasks_of(seen.id, "plan") == ["scan:handbook", "plan"]
+
+
+def test_quarantine_is_shown_anew_only_when_it_reads_differently(project: Path) -> None:
+    bad = project.parent / "docs" / "bad.md"
+    bad.write_bytes(b"\xff\xfe\x00")
+    ingest(project)
+    name = load_config(project).knowledge.name
+    shown = [set(artifacts_of(run(refresh, project)[1].id)) - {"progress"} for _ in range(2)]
+    bad.unlink()
+    _, mended = run(refresh, project)
+    assert shown == [{f"refresh-{name}", f"quarantine-{name}"}, {f"refresh-{name}"}]
+    assert "Nothing is in quarantine" in artifacts_of(mended.id)[f"quarantine-{name}"]
+
+
+def test_waiting_for_a_person_is_completed_and_held(published: Path) -> None:
+    for document in (published.parent / "docs").glob("[lp]*.md"):
+        document.unlink()
+    state, seen = run(refresh, published)
+    assert (state.type.value, state.name) == ("COMPLETED", "Held")
+    assert "2 of 3 documents" in str(state.message)
+    assert "staleproof holds" in str(state.message)
+    hold = state.result()["holds"][0]
+    artifact = artifacts_of(seen.id)[f"refresh-{load_config(published).knowledge.name}"]
+    assert f"staleproof accept {hold}" in artifact
+    again, later = run(refresh, published)
+    opened = [events_of(seen.id), events_of(later.id)]
+    assert again.name == "Held"
+    assert [[e[0] for e in events].count("staleproof.hold.opened") for events in opened] == [1, 0]
+
+
+def test_pinned_knowledge_is_completed_and_pinned(published: Path) -> None:
+    new = published.parent / "docs" / "new.md"
+    new.write_text("# New\n\nSomething new.\n")
+    ingest(published)
+    now = datetime.now(UTC)
+    roll_back(load_config(published), signed=Signed(uuid4().hex, "test", now))
+    state, seen = run(refresh, published)
+    assert (state.type.value, state.name) == ("COMPLETED", "Pinned")
+    assert "staleproof unpin" in str(state.message)
+    assert seen.name.endswith(" pinned")
+    receipt = artifacts_of(seen.id)[f"refresh-{load_config(published).knowledge.name}"]
+    assert "## What waits" in receipt
+    assert "handbook/new.md" in receipt
+
+
+def test_users_mistake_fails_at_once_without_a_traceback(published: Path) -> None:
+    state, seen = run(refresh, published, sources=["hanbook"])
+    assert (state.name, seen.run_count) == ("Failed", 1)
+    assert 'no source "hanbook"' in str(state.message)
+    assert "Did you mean handbook?" in str(state.message)
+    assert "Readers see #1." in str(state.message)
+    [(event, resource, payload)] = events_of(seen.id)
+    name = load_config(published).knowledge.name
+    assert (event, resource) == ("staleproof.refresh.failed", f"staleproof.knowledge.{name}")
+    assert payload["type"] == "UnknownName"
+    assert "Traceback" not in logs_of(seen.id)
+
+
+def test_broken_configuration_fails_and_names_the_key(project: Path) -> None:
+    project.write_text(project.read_text().replace("store =", "stroe ="))
+    state, seen = run(refresh, project)
+    assert (state.name, seen.run_count) == ("Failed", 1)
+    assert "stroe" in str(state.message)
+
+
+def test_unreachable_source_is_tried_again_and_then_named(published: Path) -> None:
+    docs = published.parent / "docs"
+    docs.rename(published.parent / "elsewhere")
+    state, seen = run(with_stand_in, published)
+    assert (state.type.value, state.name, seen.run_count) == ("FAILED", "Unreachable", 2)
+    assert "handbook" in str(state.message)
+    assert "Readers see #1." in str(state.message)
+    name = load_config(published).knowledge.name
+    told = [e[:2] for e in events_of(seen.id)]
+    assert told == [("staleproof.refresh.failed", f"staleproof.source.{name}.handbook")]
+
+
+def test_held_store_is_tried_again_and_then_left_to_the_other_refresh(published: Path) -> None:
+    (published.parent / "docs" / "pay.md").unlink()
+    store = open_store(load_config(published).store_uri, now=datetime.now(UTC))
+    with refresh_lock(store, run="other", now=datetime.now(UTC), wait_seconds=0):
+        state, seen = run(with_stand_in, published)
+    assert (state.type.value, state.name, seen.run_count) == ("CANCELLED", "Busy", 2)
+
+
+def test_command_line_gets_the_report_and_the_exit_code(published: Path) -> None:
+    config = load_config(published)
+    report, exit_code = run_on_server(config, Request())
+    assert (report["reason"], exit_code) == ("nothing changed", 0)
+    (published.parent / "docs" / "pay.md").unlink()
+    report, exit_code = run_on_server(config, Request())
+    assert (report["documents"]["deleted"], report["publication"], exit_code) == (1, 2, 0)
+    with pytest.raises(UnknownName):
+        run_on_server(config, Request(sources=("hanbook",)))
+
+
+def test_command_line_says_how_to_get_a_server(published: Path) -> None:
+    config = load_config(published)
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), pytest.raises(ConfigError) as none:
+        run_on_server(config, Request())
+    assert "prefect server start" in none.value.hint
+    nowhere = {PREFECT_API_URL: "http://127.0.0.1:9/api"}
+    with temporary_settings(nowhere), pytest.raises(ServerUnavailable, match=r"127\.0\.0\.1:9"):
+        run_on_server(config, Request())
+
+
+def test_stage_that_heals_is_tried_again_and_its_result_comes_back() -> None:
+    tries: list[str] = []
+
+    def stage(said: object) -> object:
+        tries.append("again")
+        if len(tries) == 1:
+            raise SourceUnavailable("It does not answer.")
+        return said
+
+    said = threading.Lock()  # cannot be pickled
+
+    @flow(persist_result=True)
+    async def one_stage() -> bool:
+        back = await asyncio.to_thread(as_task, "scan:wiki", stage, said, retryable=True)
+        return back is said
+
+    assert asyncio.run(one_stage())
+    assert len(tries) == 2
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_stage_that_cannot_heal_is_tried_once(retryable: bool) -> None:
+    tries: list[str] = []
+
+    def stage() -> None:
+        tries.append("again")
+        raise (StoreFormat if retryable else SourceUnavailable)("No.")
+
+    @flow
+    async def one_stage() -> None:
+        with pytest.raises(StaleproofError, match="No"):
+            await asyncio.to_thread(as_task, "audit", stage, retryable=retryable)
+
+    asyncio.run(one_stage())
+    assert tries == ["again"]
+
+
+def test_progress_is_one_artifact_that_ends_at_100() -> None:
+    @flow
+    async def moving() -> UUID:
+        bar = ProgressBar(asyncio.get_running_loop(), pause_seconds=0)
+        for done in range(4):
+            await asyncio.to_thread(bar.move, Progress("embed", done, 3))
+        await bar.finish()
+        return UUID(flow_run.get_id())
+
+    [(kind, percent)] = artifacts_of(asyncio.run(moving())).items()
+    assert (kind, float(percent)) == ("progress", 100)
+
+
+def test_progress_shows_nothing_before_a_pause_has_passed() -> None:
+    @flow
+    async def moving() -> UUID:
+        bar = ProgressBar(asyncio.get_running_loop(), pause_seconds=60)
+        await asyncio.to_thread(bar.move, Progress("embed", 1, 3))
+        await bar.finish()
+        return UUID(flow_run.get_id())
+
+    assert artifacts_of(asyncio.run(moving())) == {}
+
+
+def test_run_form_explains_every_parameter() -> None:
+    explained = refresh.parameters.model_dump()["properties"]
+    assert all(shown.get("description") for shown in explained.values()), explained
