@@ -76,9 +76,9 @@ def _headline(report: Report) -> str:
 
 
 def _counts(what: str, counts: Mapping[str, int]) -> str:
-    names = " | ".join(counts)
-    values = " | ".join(f"{count:,}" for count in counts.values())
-    return f"| {what} | {names} |\n|---|{'--:|' * len(counts)}\n| | {values} |"
+    """What there was, a line each: side by side they would run out of the page."""
+    lines = [f"| {name} | {count:,} |" for name, count in counts.items() if count]
+    return "\n".join([f"| {what} | |", "|---|--:|", *(lines or ["| none | 0 |"])])
 
 
 def _holds(holds: Sequence[Hold]) -> str:

@@ -27,12 +27,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.artifacts import ProgressBar
 from flows.refresh import refresh, refresh_documents, run_on_server
-from flows.server import ServerUnavailable
 from flows.tasks import as_task
 from pipelines.config import load_config
 from pipelines.decide import roll_back
 from pipelines.errors import (
     ConfigError,
+    ServerUnavailable,
     SourceUnavailable,
     StaleproofError,
     StoreFormat,
