@@ -21,6 +21,9 @@ from pipelines.records import Failure, FrontMatter
 
 Key = tuple[str, str]
 
+GRANTS = ("labels_are_granted", "domain_is_granted")
+"""Failures that follow from the configuration: judged anew by every plan, whatever is recorded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
@@ -142,7 +145,8 @@ def _failure(document: Found, policy: Policy | Failure, world: World) -> Failure
         return document.front_matter
     if isinstance(policy, Failure):
         return policy
-    return world.quarantined.get((document.uri, document.content_hash))
+    recorded = world.quarantined.get((document.uri, document.content_hash))
+    return None if recorded is None or recorded.expectation in GRANTS else recorded
 
 
 def _policy(uri: str, asked: FrontMatter | None, settings: SourceRules) -> Policy | Failure:

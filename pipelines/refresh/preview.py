@@ -3,7 +3,15 @@
 import time
 
 from pipelines.ingest import Cost, needs_bytes
-from pipelines.knowledge import Publication, counts, newest, publications, rows_of
+from pipelines.knowledge import (
+    OPEN,
+    Publication,
+    counts,
+    holds,
+    newest,
+    publications,
+    rows_of,
+)
 from pipelines.planning import Change
 from pipelines.refresh.context import Context, Look
 from pipelines.refresh.ending import counts_of, sources_of
@@ -27,6 +35,7 @@ def preview(context: Context) -> Report:
     spent = [cost for uri, cost in costs.items() if uri in going]
     tokens = sum(cost.tokens for cost in spent)
     current = newest(context.store)
+    recorded = frozenset(h.id for h in holds(context.store, OPEN))
     rejected = tuple(r for r in plan.rejected if not r.known)
     return Report(
         knowledge=context.config.knowledge.name,
@@ -39,7 +48,7 @@ def preview(context: Context) -> Report:
         tokens_embedded=tokens,
         seconds=_seconds(context, seen, time.perf_counter() - started),
         sources=sources_of(seen),
-        attention=attention_of(context, seen, {}, plan.holds, rejected, current),
+        attention=attention_of(context, seen, {}, plan.holds, rejected, current, recorded),
         estimate=_estimate(context, tokens),
         changes=plan.changes,
         rejected=rejected,

@@ -121,8 +121,19 @@ def attention_of(
     standing: tuple[Hold, ...],
     rejected: tuple[Rejected, ...],
     current: Publication | None,
+    recorded: frozenset[str] | None = None,
 ) -> tuple[str, ...]:
-    """What a person may have to look at, a line each, with the command."""
+    """What a person may have to look at, a line each, with the command.
+
+    Args:
+        context: The run.
+        seen: What it saw.
+        unread: Documents that wait, and why.
+        standing: The holds.
+        rejected: Document versions that are new in quarantine.
+        current: What readers see.
+        recorded: The holds that can be decided; None where all of them can.
+    """
     said = []
     if current is not None and current.pinned:
         waiting = len(seen.plan.changes)
@@ -137,7 +148,11 @@ def attention_of(
     ]
     said += [
         f"Hold {h.id} ({h.kind}{', ' + h.source if h.source else ''}): {h.why}."
-        f" To decide: staleproof accept {h.id}, or staleproof drop {h.id}."
+        + (
+            f" To decide: staleproof accept {h.id}, or staleproof drop {h.id}."
+            if recorded is None or h.id in recorded
+            else " A refresh would open it."
+        )
         for h in standing
     ]
     said += [

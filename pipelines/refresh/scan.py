@@ -61,7 +61,9 @@ def scan_source(
     for entry in listing.entries:
         uri = f"{source.name}/{entry.path}"
         before = known.get(uri)
-        if before is not None and before.token == entry.token and entry.trusted and not recheck:
+        fits = entry.size is None or entry.size <= limits.max_document_bytes
+        same = before is not None and before.token == entry.token and entry.trusted
+        if before is not None and same and fits and not recheck:
             found[uri] = before.found(entry)
             continue
         found[uri] = _read(source, uri, entry, limits)

@@ -182,3 +182,14 @@ def test_source_that_breaks_off_still_withdraws_what_it_showed(project: Project)
     assert not report.sources[0].complete
     assert project.seen() == set()
     assert project.seen(["hr"]) == {"docs/pay.md"}
+
+
+def test_grant_that_comes_later_lets_a_refused_document_in(project: Project) -> None:
+    project.configure(source(labels='["hr"]'))
+    project.write("pay.md", "---\nlabels: [board]\n---\n# Pay\n\nGrade four.\n")
+    assert project.refresh().documents["quarantined"] == 1
+    project.configure(source(labels='["hr", "board"]'))
+    report = project.refresh()
+    assert (report.documents["quarantined"], report.documents["added"]) == (0, 1)
+    assert project.seen(["board"]) == {"docs/pay.md"}
+    assert project.seen(["hr"]) == set()
