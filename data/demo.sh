@@ -11,9 +11,11 @@ cd "$demo"
 
 say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
 run() {
-    printf '\033[2m$ staleproof'
-    printf ' %q' "$@"
-    printf '\033[0m\n'
+    local shown=staleproof word
+    for word in "$@"; do
+        case $word in *" "*) shown+=" \"$word\"" ;; *) shown+=" $word" ;; esac
+    done
+    printf '\033[2m$ %s\033[0m\n' "$shown"
     staleproof "$@"
 }
 
@@ -24,7 +26,7 @@ run refresh
 say "Three questions."
 run search -k 1 "How much does the Plus plan cost?"
 run search -k 1 "How many unused days of leave may I take into next year?"
-run search -k 1 --labels managers "What is the salary band of grade 4?"
+run search -k 1 --labels managers "In the salary bands for Leeds, what is the midpoint of grade 4?"
 
 say "An edit: the Plus plan gets dearer, hotel limits change. Only those passages are embedded."
 cp -R "$here/data/edits/2026-02-02-price-change/files/." data/handbook/

@@ -138,7 +138,9 @@ def _passages(data: dict[str, Any], embedded: str, reused: str, deleted: str) ->
 
 def _time(seconds: float | None) -> str:
     return (
-        f"about {lasting(seconds)}" if seconds is not None else "not known before a first refresh"
+        f"about {lasting(seconds)} to embed, once the model is loaded"
+        if seconds is not None
+        else "not known before a first refresh"
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
+from pathlib import PurePosixPath
 
 from pipelines.documents import RECIPE, cut, read_document
 from pipelines.errors import SourceUnavailable
@@ -35,8 +36,14 @@ def needs_bytes(change: Change) -> bool:
     if change.found is None:
         return False
     if change.kind is Kind.MOVED:
-        return change.previous is None or change.previous.recipe != RECIPE
+        old = change.previous
+        return old is None or old.recipe != RECIPE or _format(old.uri) != _format(change.uri)
     return change.kind in (Kind.ADDED, Kind.CHANGED)
+
+
+def _format(uri: str) -> str:
+    """What decides how bytes are read: the same ones are other text under another suffix."""
+    return PurePosixPath(uri).suffix.lower()
 
 
 def prepare(change: Change, source: Source, tokens: Tokens) -> Prepared | Failure | str:

@@ -115,7 +115,9 @@ def held_items(seen: Look) -> dict[str, str]:
 
 def waiting_items(seen: Look) -> dict[str, str]:
     """Everything found that is not published: uri -> the hash that it would get."""
-    return held_items(seen) | dict(change.key for change in seen.plan.changes)
+    changes = seen.plan.changes
+    left = {c.previous.uri: "" for c in changes if c.previous and c.previous.uri != c.uri}
+    return held_items(seen) | left | dict(change.key for change in changes)
 
 
 def counts_of(seen: Look, *, withheld: int) -> dict[str, int]:

@@ -60,6 +60,29 @@ def test_moved_document_keeps_its_vectors(project: Project) -> None:
     assert project.uris() == {"docs/new/place.md", "docs/b.md"}
 
 
+def test_document_moved_to_another_format_is_cut_anew(project: Project) -> None:
+    project.configure(source().replace('"**/*.md"', '"**/*.md", "**/*.txt"'))
+    project.write("a.md", text("A", "## Part\n\nMore."))
+    project.write("b.md", text("B"))
+    project.refresh()
+    project.rename("a.md", "a.txt")
+    report = project.refresh()
+    assert report.documents["moved"] == 1
+    assert {r["title"] for r in project.rows() if r["uri"] == "docs/a.txt"} == {""}
+
+
+def test_move_that_waits_makes_its_former_source_wait_too(project: Project) -> None:
+    (project.root / "more").mkdir()
+    project.configure(source(), source("more", "more"))
+    for name in "abc":
+        project.write(f"{name}.md", text(name))
+    project.refresh()
+    (project.root / "docs" / "a.md").rename(project.root / "more" / "a.md")
+    project.refresh(publish=False)
+    pending = {s.name: s.pending for s in show_status(project.config, now=project.now).sources}
+    assert pending["docs"] == 1
+
+
 def test_swapped_texts_are_both_right(project: Project) -> None:
     project.write("a.md", text("One"))
     project.write("b.md", text("Two"))

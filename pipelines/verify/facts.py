@@ -1,0 +1,152 @@
+"""What the store remembers beside its chunks: sources as last seen, what waits, who decided what."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pipelines.knowledge import Store
+
+TABLES = ("publications", "documents", "scans", "holds", "quarantine", "takedowns")
+Key = tuple[str, str]
+"""(uri, content hash that it would get; empty for a deletion)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A document of a source as it was when its bytes were last read."""
+
+    source: str
+    token: str
+    content_hash: str
+    asked: str | None
+    withhold: bool
+    hashed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LastScan:
+    """The newest complete listing of a source by a refresh, and what is known since."""
+
+    started_at: datetime
+    listed: int
+    version: str | None
+    newest_at: datetime
+    """When the newest listing started, complete or broken off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The side tables, each row as it stands."""
+
+    known: dict[str, Known]
+    scans: dict[str, LastScan]
+    """By source; a source that was never listed to its end is absent."""
+    waiting: dict[str, str]
+    """By uri, the hash that it would get, as the newest listings left it."""
+    held: frozenset[Key]
+    accepted: frozenset[Key]
+    dropped: frozenset[Key]
+    quarantined: frozenset[Key]
+    quarantined_uris: frozenset[str]
+    moving: dict[str, str]
+    """By content hash, why the version that carries it waits under some uri."""
+    taken_uris: frozenset[str]
+    taken_hashes: frozenset[str]
+
+    def seen_by_refresh(self, known: Known) -> bool:
+        """Whether a refresh, not only a plan, has seen the version that is known."""
+        scan = self.scans.get(known.source)
+        return scan is not None and known.hashed_at <= scan.newest_at
+
+
+def read_facts(store: Store) -> Facts:
+    """Reads the side tables."""
+    scans, waiting = _scans(store)
+    known = _known(store)
+    holds = _rows(store, "holds", "state", "items", "remaining")
+    takedowns = _rows(store, "takedowns", "uri", "content_hash", where="lifted_at IS NULL")
+    quarantine = _rows(store, "quarantine", "uri", "content_hash")
+    held = _items(holds, "open", "items")
+    accepted = _items(holds, "accepted", "items")
+    dropped = _items(holds, "dropped", "remaining")
+    quarantined = frozenset((row["uri"], row["content_hash"]) for row in quarantine)
+    pending = [(known[uri].content_hash if uri in known else "", "pending") for uri in waiting]
+    pending += [(wanted, "pending") for wanted in waiting.values()]
+    kinds = {"pending": accepted, "dropped": dropped, "held": held, "quarantined": quarantined}
+    moving = dict(pending) | {h: kind for kind, keys in kinds.items() for _, h in keys}
+    moving.pop("", None)
+    return Facts(
+        known=known,
+        scans=scans,
+        waiting=waiting,
+        held=held,
+        accepted=accepted,
+        dropped=dropped,
+        quarantined=quarantined,
+        quarantined_uris=frozenset(uri for uri, _ in quarantined),
+        moving=moving,
+        taken_uris=frozenset(row["uri"] for row in takedowns),
+        taken_hashes=frozenset(row["content_hash"] for row in takedowns) - {""},
+    )
+
+
+def versions(store: Store) -> tuple[int, ...]:
+    """Changes when anything that a verification compares with was written."""
+    return tuple(store.table(name).version for name in TABLES)
+
+
+def _rows(store: Store, table: str, *columns: str, where: str | None = None) -> list[Any]:
+    search = store.table(table).search()
+    search = search.where(where) if where else search
+    return list(search.select(list(columns)).to_arrow().to_pylist())
+
+
+def _items(holds: list[Any], state: str, column: str) -> frozenset[Key]:
+    return frozenset(
+        (uri, wanted)
+        for hold in holds
+        if hold["state"] == state
+        for uri, wanted in json.loads(hold[column])
+    )
+
+
+def _known(store: Store) -> dict[str, Known]:
+    columns = ("source", "token", "content_hash", "asked", "withhold", "hashed_at")
+    known: dict[str, Known] = {}
+    for row in _rows(store, "documents", "uri", *columns):
+        one = Known(**{name: row[name] for name in columns})
+        if row["uri"] not in known or known[row["uri"]].hashed_at <= one.hashed_at:
+            known[row["uri"]] = one
+    return known
+
+
+def _scans(store: Store) -> tuple[dict[str, LastScan], dict[str, str]]:
+    """What waited is read of the listings that count, and of no others: there are many."""
+    columns = ("source", "run", "order", "started_at", "complete", "listed", "source_version")
+    by_source: dict[str, dict[str, Any]] = defaultdict(dict)
+    for row in sorted(_rows(store, "scans", *columns), key=lambda r: r["order"]):
+        by_source[row["source"]][row["run"]] = row
+    scans: dict[str, LastScan] = {}
+    waiting: dict[str, str] = {}
+    for source, runs in by_source.items():
+        rows = sorted(runs.values(), key=lambda row: row["started_at"])
+        complete = [row for row in rows if row["complete"]]
+        if not complete:
+            continue
+        last = complete[-1]
+        scans[source] = LastScan(
+            last["started_at"], last["listed"], last["source_version"], rows[-1]["started_at"]
+        )
+        for row in rows[rows.index(last) :]:
+            waiting |= _waiting(store, row)
+    return scans, waiting
+
+
+def _waiting(store: Store, scan: dict[str, Any]) -> dict[str, str]:
+    names = {name: scan[name].replace("'", "''") for name in ("source", "run")}
+    where = f"source = '{names['source']}' AND run = '{names['run']}'"
+    rows = _rows(store, "scans", "order", "waiting", where=where)
+    text = next(row["waiting"] for row in rows if row["order"] == scan["order"])
+    return {uri: wanted for uri, (wanted, _) in json.loads(text).items()}
