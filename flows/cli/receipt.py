@@ -137,11 +137,9 @@ def _passages(data: dict[str, Any], embedded: str, reused: str, deleted: str) ->
 
 
 def _time(seconds: float | None) -> str:
-    return (
-        f"about {lasting(seconds)} to embed, once the model is loaded"
-        if seconds is not None
-        else "not known before a first refresh"
-    )
+    if seconds is None:
+        return "not known before a first refresh"
+    return f"about {lasting(seconds)}, once the model is loaded" if seconds else "nothing to embed"
 
 
 def _changes(console: Console, changes: list[dict[str, str]], limit: int) -> None:

@@ -1,6 +1,7 @@
 """Text -> its blocks, with their character spans."""
 
 import functools
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class Block:
     """Of a list, where its items begin."""
 
 
+# Asked twice about each document: for its title, and for its passages.
+@functools.lru_cache(maxsize=1)
 def split_blocks(text: str, *, markdown: bool) -> tuple[Block, ...]:
     """The blocks of a text, in order; only white space lies outside them.
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipelines.errors import Overtaken
 from pipelines.knowledge import tables
 from pipelines.knowledge.ledger import State
+from pipelines.knowledge.side import COMPACTION, FRAGMENT_ROWS
 from pipelines.knowledge.store import Store
 from pipelines.planning import Policy, Published
 from pipelines.records import FrontMatter, Vectors
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 PREFIX = "chunks_"
 SMALL_FRAGMENTS = 20
 """More fragments than this and compaction pays."""
-FRAGMENT_ROWS = 50_000
-"""Rows of a compacted fragment: the default of a million would rewrite a table for every edit."""
 SLICE = 500
 """Values in one filter."""
 
@@ -165,8 +164,7 @@ class Candidate:
             raise self._overtaken(f"version {dataset.version}, expected {self._expected}")
         small = [f for f in dataset.get_fragments() if f.count_rows() < FRAGMENT_ROWS // 2]
         if len(small) > SMALL_FRAGMENTS:
-            compact = dataset.optimize.compact_files
-            self._guard(self._store.write, compact, target_rows_per_fragment=FRAGMENT_ROWS)
+            self._guard(self._store.write, dataset.optimize.compact_files, **COMPACTION)
         return self.generation, int(dataset.version)
 
     def _commit(self, verb: Any, *args: Any) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pipelines.knowledge.generation import PREFIX
 from pipelines.knowledge.ledger import Publication, State, publications
-from pipelines.knowledge.side import FRAGMENTS, compact
+from pipelines.knowledge.scans import prune_scans
+from pipelines.knowledge.side import FRAGMENTS, compact, forget_versions
 from pipelines.knowledge.spill import prune_spill
 from pipelines.knowledge.store import Store, remove_leftovers
 from pipelines.knowledge.tables import SIDE_TABLES
@@ -81,7 +82,8 @@ def clean_up(
         if generation.startswith(PREFIX) and _is_stray(store, generation, now - longest_read):
             store.write(store.db.drop_table, generation)
     prune_spill(store, keep_days=keep_days, now=now)
-    _tend_tables(store, keep_days=keep_days, thorough=thorough)
+    prune_scans(store, keep_days=keep_days, now=now)
+    _tend_tables(store, keep_days=keep_days, longest_read=longest_read, thorough=thorough)
     remove_leftovers(store, older_than_seconds=longest_read.total_seconds(), now=now)
 
 
@@ -90,7 +92,10 @@ def _is_stray(store: Store, generation: str, before: datetime) -> bool:
 
     An owner that was paused brings a dropped table back with its next write.
     """
-    table = store.table(generation)
+    try:
+        table = store.table(generation)
+    except ValueError:  # its creation or its removal was killed half-way
+        return True
     held = any(not name.startswith(TAG) for name in table.tags.list())
     return not held and max(_committed_at(table).values(), default=LONG_AGO) <= before
 
@@ -134,13 +139,13 @@ def _committed_at(table: "Table") -> dict[int, datetime]:
     return {v["version"]: v["timestamp"].astimezone() for v in table.list_versions()}
 
 
-def _tend_tables(store: Store, *, keep_days: float, thorough: bool) -> None:
+def _tend_tables(
+    store: Store, *, keep_days: float, longest_read: timedelta, thorough: bool
+) -> None:
     for name in ("publications", *SIDE_TABLES):
         compacted = compact(store, name, most=1 if thorough else FRAGMENTS)
-        # A run that spills much has compacted the spill by itself.
-        if compacted or name == "vectors":
-            store.write(
-                store.table(name).to_lance().cleanup_old_versions,
-                timedelta(days=keep_days),
-                error_if_tagged_old_versions=False,
-            )
+        # A run that spills much has compacted the spill by itself, more than once.
+        if name == "vectors":
+            forget_versions(store, name, older_than=longest_read)
+        elif compacted:
+            forget_versions(store, name, older_than=timedelta(days=keep_days))

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.knowledge.ledger import Publication
-from pipelines.knowledge.side import add_rows, rows
+from pipelines.knowledge.side import add_rows, before, compact, delete_rows, forget_versions, rows
 from pipelines.knowledge.store import Store
-from pipelines.knowledge.tables import among
+from pipelines.knowledge.tables import among, not_among
+
+READ = timedelta(hours=1)
+"""No reading of this table takes longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,20 @@ def record_scans(store: Store, scans: list[Scan]) -> None:
             for scan in scans
         ],
     )
+    # Runs that change nothing write here alone, for weeks on end.
+    if compact(store, "scans"):
+        forget_versions(store, "scans", older_than=READ)
+
+
+def prune_scans(store: Store, *, keep_days: float, now: datetime) -> None:
+    """Deletes older scans, but the first of each source: lag is told of what came after it."""
+    seen = store.table("scans").search().select(["source", "run", "started_at"]).to_arrow()
+    first: dict[str, dict[str, Any]] = {}
+    for row in seen.to_pylist():
+        if row["source"] not in first or row["started_at"] < first[row["source"]]["started_at"]:
+            first[row["source"]] = row
+    old = before("started_at", now - timedelta(days=keep_days))
+    delete_rows(store, "scans", f"{old} AND {not_among('run', (r['run'] for r in first.values()))}")
 
 
 def scans_of(store: Store | None, source: str) -> list[Scan]:
