@@ -10,6 +10,8 @@ from typing import Any
 from pipelines.config import Config
 from pipelines.errors import ConfigError, EmbedderMismatch, PublicationNotFound
 from pipelines.knowledge import (
+    ACCEPTED,
+    OPEN,
     Filter,
     Publication,
     Query,
@@ -131,7 +133,9 @@ def search_knowledge(
                 )
             )
     sources = {hit.source for hit in hits} or set(last.data_as_of)
-    return Hits(number, oldest(store, last, sources), _overdue(config, store, now), hits)
+    shown = last if number == last.number else find_publication(store, number)
+    fresh = oldest(store, last, sources) if shown is last else _recorded(shown, sources)
+    return Hits(number, fresh, _overdue(config, store, now), hits)
 
 
 def published_store(config: Config) -> tuple[Store, Publication]:
@@ -175,8 +179,10 @@ def _wanted(
                 hint="See staleproof history for those that are kept.",
             )
         return row.state, row.number, row.fingerprint, row.model
-    reviews = [h for h in holds(store) if h.kind == "review"]
+    reviews = [h for h in holds(store) if h.kind == "review" and h.state in (OPEN, ACCEPTED)]
     name = reviews[-1].id if publication == CANDIDATE and reviews else publication
+    if name not in {h.id for h in reviews}:
+        raise PublicationNotFound(f"Nothing waits as {name!r}.", hint="See staleproof holds.")
     state = tagged_state(store, f"hold-{name}", [last.generation])
     return state, last.number, last.fingerprint, last.model
 
@@ -214,6 +220,13 @@ def oldest(store: Store, last: Publication, sources: Iterable[str]) -> datetime 
     """How fresh the stalest of some sources is."""
     times = [as_of(store, last, source) for source in sources]
     known = [at for at in times if at is not None]
+    return min(known) if known and len(known) == len(times) else None
+
+
+def _recorded(publication: Publication, sources: Iterable[str]) -> datetime | None:
+    """How fresh an earlier publication was when it was made."""
+    times = [publication.data_as_of.get(source) for source in sources]
+    known = [datetime.fromisoformat(at) for at in times if at is not None]
     return min(known) if known and len(known) == len(times) else None
 
 

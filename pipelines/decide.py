@@ -2,8 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pipelines.config import Config, nearest
@@ -17,6 +18,7 @@ from pipelines.knowledge import (
     Publication,
     QuarantineRow,
     Signed,
+    State,
     Store,
     all_taken_down,
     decide_hold,
@@ -29,17 +31,19 @@ from pipelines.knowledge import (
     lift,
     newest,
     open_takedowns,
+    protecting,
     publications,
     published_documents,
     quarantine,
     readable_states,
     still_unknown,
+    tag,
     take_down,
     try_again,
     withdraw,
     withheld_of,
 )
-from pipelines.planning import SourceRules, labels_today, source_rules, split_uri
+from pipelines.planning import SourceRules, labels_today, source_rules
 from pipelines.quality import suites_hash
 from pipelines.records import may_see
 
@@ -95,8 +99,10 @@ def roll_back(
     taken_down = all_taken_down(open_takedowns(store).values())
     told: dict[str, int] = {}
 
-    def row(last: Publication) -> Publication:
+    def row(protect: Callable[[State], bool], last: Publication) -> Publication:
         target = _earlier(store, last) if to is None else _kept(store, find_publication(store, to))
+        if not protect(target.state):
+            raise _gone(store, target)
         served, back = (published_documents(store, p.state) for p in (last, target))
         withheld = withheld_of(
             back, newest=served, rules=rules, known=known, taken_down=taken_down
@@ -113,15 +119,19 @@ def roll_back(
             withheld=tuple(sorted(withheld)),
             pinned=True,
             restores=target.number,
+            restored=tuple(sorted(target.data_as_of)),
             tokens_embedded=0,
             counts={"returned": told["returned"]},
             deletions={},
             lag={},
         )
 
-    new = insert_until_won(store, row)
-    if new is None:
-        raise PublicationNotFound("Nothing is published yet.", hint="Run staleproof refresh.")
+    with protecting(store, run=signed.run, at=signed.at) as protect:
+        new = insert_until_won(store, partial(row, protect))
+        if new is None:
+            raise PublicationNotFound("Nothing is published yet.", hint="Run staleproof refresh.")
+        # The clean-up that has just removed the target's tag may not know of this row yet.
+        tag(store, f"pub-{signed.run}", new.state)
     return RolledBack(
         new.number, told["target"], len(new.withheld), told["returned"],
         time.perf_counter() - started,
@@ -141,12 +151,16 @@ def _earlier(store: Store, last: Publication) -> Publication:
 
 def _kept(store: Store, row: Publication) -> Publication:
     if row.state not in readable_states(store, [row.generation]):
-        kept = readable_states(store, {p.generation for p in publications(store)})
-        names = ", ".join(f"#{p.number}" for p in publications(store) if p.state in kept)
-        raise PublicationNotFound(
-            f"The files of #{row.number} are gone.", hint=f"Still kept: {names or 'none'}."
-        )
+        raise _gone(store, row)
     return row
+
+
+def _gone(store: Store, row: Publication) -> PublicationNotFound:
+    kept = readable_states(store, {p.generation for p in publications(store)})
+    names = ", ".join(f"#{p.number}" for p in publications(store) if p.state in kept)
+    return PublicationNotFound(
+        f"The files of #{row.number} are gone.", hint=f"Still kept: {names or 'none'}."
+    )
 
 
 def unpin(config: Config, *, signed: Signed) -> Publication | None:
@@ -219,14 +233,20 @@ def lift_takedown(config: Config, uri: str, *, reason: str, signed: Signed) -> W
     """
     if not reason.strip():
         raise ConfigError("Lifting a take-down needs a reason.", hint='Add --reason "...".')
-    store, _ = _opened(config)
-    names = [name for name, t in open_takedowns(store).items() if uri in t.uris]
-    if not names:
+    store, last = _opened(config)
+    covering = {name: t for name, t in open_takedowns(store).items() if uri in t.uris}
+    if not covering:
         raise UnknownName(f"{uri} is not taken down.", hint="See staleproof status.")
-    for name in names:
-        lift(store, name, actor=signed.actor, reason=reason, now=signed.at)
+    here = published_documents(store, last.state)
+    for name, taken in covering.items():
+        # Where the take-down covers other documents that are still there, only this one is let go.
+        others = any(other in here for other in taken.uris - {uri})
+        lift(
+            store, name, uri=uri if others else None,
+            actor=signed.actor, reason=reason, now=signed.at,
+        )  # fmt: skip
     withdraw(store, rules=_rules(config), known=known_documents(store), signed=signed, shrink=True)
-    return _told(store, uri, names[0])
+    return _told(store, uri, next(iter(covering)))
 
 
 def _unknown_document(uri: str, known: Iterable[str]) -> UnknownName:
@@ -295,20 +315,26 @@ def show_quarantined(config: Config, uri: str, *, labels: Iterable[str]) -> Show
             hint=f"Did you mean {near}?" if near else "See staleproof quarantine list.",
         )
     row = found[uri]
-    readable = not row.failure.withhold and may_see(labels, _labels(config, row))
+    readable = not row.failure.withhold and bool(row.excerpt) and _may_read(config, row, labels)
     return Shown(row, row.excerpt if readable else None)
 
 
-def _labels(config: Config, row: QuarantineRow) -> tuple[str, ...]:
-    rules = _rules(config)
-    if split_uri(row.uri)[0] not in rules:
-        return ()
-    store = find_store(config.store_uri)
-    known = known_documents(store, [row.source]).get(row.uri)
-    labels = labels_today(
-        row.uri, sources=rules, newest=None, remembered=known.remembered if known else None
+def _may_read(config: Config, row: QuarantineRow, labels: Iterable[str]) -> bool:
+    """Whether a reader may see the document today; never what is withheld or taken down."""
+    store, last = _opened(config)
+    if row.uri in last.withheld or all_taken_down(open_takedowns(store).values()).covers(
+        row.uri, row.content_hash
+    ):
+        return False
+    known = known_documents(store)
+    here = published_documents(store, last.state)
+    today = labels_today(
+        row.uri,
+        sources=_rules(config),
+        newest=here.get,
+        remembered=lambda uri: known[uri].remembered if uri in known else None,
     )
-    return tuple(labels or ())
+    return may_see(labels, today)
 
 
 def retry_quarantined(config: Config, uris: Iterable[str]) -> list[str]:

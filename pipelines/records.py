@@ -69,8 +69,12 @@ class Source(Protocol):
         """
         ...
 
-    def read(self, entry: Entry) -> bytes:
+    def read(self, entry: Entry, *, most: int | None = None) -> bytes:
         """The bytes of one document, as listed.
+
+        Args:
+            entry: The document.
+            most: Read no more than so many of them.
 
         Raises:
             SourceUnavailable: It cannot be read now.

@@ -1,7 +1,6 @@
 """Text -> its blocks, with their character spans."""
 
 import functools
-import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass

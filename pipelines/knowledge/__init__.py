@@ -27,9 +27,9 @@ from pipelines.knowledge.generation import (
     batches,
     counts,
     create_generation,
-    drop_unnamed_generations,
     front_matter_text,
     generation_name,
+    is_tagged,
     published_documents,
     rows_of,
     source_time,
@@ -47,7 +47,7 @@ from pipelines.knowledge.ledger import (
 )
 from pipelines.knowledge.memory import Known, known_documents, remember
 from pipelines.knowledge.queries import Query, QueryLog
-from pipelines.knowledge.retention import clean_up, kept_states, readable_states
+from pipelines.knowledge.retention import clean_up, kept_states, protecting, readable_states
 from pipelines.knowledge.scans import (
     Scan,
     as_of,
@@ -101,7 +101,6 @@ __all__ = [
     "data_as_of",
     "decide_hold",
     "directly",
-    "drop_unnamed_generations",
     "find_hold",
     "find_publication",
     "find_store",
@@ -112,6 +111,7 @@ __all__ = [
     "generation_name",
     "holds",
     "insert_until_won",
+    "is_tagged",
     "kept_states",
     "known_documents",
     "last_complete",
@@ -119,6 +119,7 @@ __all__ = [
     "newest",
     "open_store",
     "open_takedowns",
+    "protecting",
     "publications",
     "published_documents",
     "put_in_quarantine",

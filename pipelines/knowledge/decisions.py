@@ -248,9 +248,9 @@ def forget_mended(
         for q in quarantine(store)
         if q.source in looked_at and (q.uri, q.content_hash) not in here
     }
-    for uri, content_hash in sorted(over):
-        where = f"uri = {quoted(uri)} AND content_hash = {quoted(content_hash)}"
-        delete_rows(store, "quarantine", where)
+    # One commit, however many; a hash has no blank, so that the pair is told by its text.
+    pairs = (f"{content_hash} {uri}" for uri, content_hash in over)
+    delete_rows(store, "quarantine", among("content_hash || ' ' || uri", pairs))
 
 
 def try_again(store: Store, uris: Iterable[str]) -> None:
@@ -316,7 +316,16 @@ def all_taken_down(takedowns: Iterable[TakenDown]) -> TakenDown:
     )
 
 
-def lift(store: Store, takedown_id: str, *, actor: str, reason: str, now: datetime) -> None:
-    """Ends a take-down."""
+def lift(
+    store: Store,
+    takedown_id: str,
+    *,
+    uri: str | None = None,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Ends a take-down, whole or for one of its documents."""
     values = {"lifted_at": now, "lifted_by": actor, "lifted_reason": reason}
-    update_rows(store, "takedowns", f"id = {quoted(takedown_id)}", values)
+    where = f"id = {quoted(takedown_id)}" + (f" AND uri = {quoted(uri)}" if uri else "")
+    update_rows(store, "takedowns", where, values)

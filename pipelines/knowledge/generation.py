@@ -42,13 +42,6 @@ def create_generation(store: Store, name: str, dimension: int) -> State:
     return name, store.table(name).version
 
 
-def drop_unnamed_generations(store: Store, named: Iterable[str]) -> None:
-    """Drops chunk tables that no publication names: what killed first refreshes left."""
-    for name in sorted(store.names() - set(named)):
-        if name.startswith(PREFIX):
-            store.write(store.db.drop_table, name)
-
-
 def published_documents(store: Store, state: State) -> dict[str, Published]:
     """The documents of a state by uri, read from the first chunk of each."""
     table = store.at(*state)
@@ -199,6 +192,26 @@ def tag(store: Store, name: str, state: State) -> None:
         store.write(tags.create, name, version)
     elif existing["version"] != version:
         store.write(tags.update, name, version)
+
+
+def untag(store: Store, generation: str, name: str) -> None:
+    """Removes a tag; that somebody else removed it already is fine."""
+    try:
+        store.write(store.table(generation).tags.delete, name)
+    except (RuntimeError, ValueError) as error:
+        if "not found" not in str(error).lower():
+            raise
+
+
+def is_tagged(store: Store, prefix: str, state: State) -> bool:
+    """Whether a version can be opened and a tag whose name begins so protects it."""
+    generation, version = state
+    try:
+        store.at(generation, version)
+        tags = store.table(generation).tags.list()
+    except (RuntimeError, ValueError):
+        return False
+    return any(n.startswith(prefix) and ref["version"] == version for n, ref in tags.items())
 
 
 def front_matter_text(asked: FrontMatter | None) -> str | None:

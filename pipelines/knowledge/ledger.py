@@ -41,6 +41,8 @@ class Publication:
     pinned: bool = False
     restores: int | None = None
     """The publication whose state a rollback named."""
+    restored: tuple[str, ...] = ()
+    """The sources that are shown as a rollback restored them: no scan since reached readers."""
     run: str
     actor: str
     reason: str
@@ -72,6 +74,7 @@ def _row(publication: Publication) -> pa.Table:
 def _publication(row: dict[str, Any]) -> Publication:
     row = row | {name: json.loads(row[name]) for name in _JSON}
     row["withheld"] = tuple(row["withheld"])
+    row["restored"] = tuple(row["restored"])
     row["at"] = row["at"].astimezone(UTC)
     return Publication(**row)
 

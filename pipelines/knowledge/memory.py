@@ -61,6 +61,7 @@ def _known(row: dict[str, Any]) -> Known:
         row["content_hash"],
         None if asked is None else FrontMatter.from_dict(json.loads(asked)),
         row["withhold"],
+        row["moved_to"],
     )
     return Known(
         row["uri"],
@@ -101,5 +102,6 @@ def _row(known: Known) -> dict[str, Any]:
         "front_matter": None if front_matter is None else json.dumps(front_matter),
         "asked": None if asked is None else json.dumps(asked.to_dict()),
         "withhold": known.remembered.withhold,
+        "moved_to": known.remembered.moved_to,
         "hashed_at": known.hashed_at,
     }

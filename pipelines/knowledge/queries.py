@@ -2,15 +2,17 @@
 
 import contextlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
-from pipelines.knowledge.side import add_rows, rows
+from pipelines.knowledge.side import add_rows, compact, forget_versions, rows
 from pipelines.knowledge.store import Store
 from pipelines.records import Vectors
 
+READ = timedelta(hours=1)
+"""No reading of this table takes longer."""
 BUFFERED = 100
 """Questions kept in memory before they are written together."""
 
@@ -51,6 +53,9 @@ class QueryLog:
         collected, self.waiting = self.waiting, []
         with contextlib.suppress(OSError, RuntimeError):  # read-only: answering goes on
             add_rows(self.store, "queries", [_row(query) for query in collected])
+            # Questions come where nothing is published for weeks.
+            if compact(self.store, "queries"):
+                forget_versions(self.store, "queries", older_than=READ)
 
     def __enter__(self) -> "QueryLog":
         return self

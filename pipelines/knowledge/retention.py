@@ -1,10 +1,14 @@
 """Which states are kept, and the clean-up of everything else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipelines.knowledge.generation import PREFIX
+from pipelines.knowledge.decisions import ACCEPTED, OPEN, HoldRow, holds
+from pipelines.knowledge.generation import PREFIX, is_tagged, tag, untag
 from pipelines.knowledge.ledger import Publication, State, publications
 from pipelines.knowledge.scans import prune_scans
 from pipelines.knowledge.side import FRAGMENTS, compact, forget_versions
@@ -15,7 +19,12 @@ from pipelines.knowledge.tables import SIDE_TABLES
 if TYPE_CHECKING:
     from lancedb.table import Table
 
-TAG = "pub-"
+TAG, HOLD, READ = "pub-", "hold-", "read-"
+READ_TIME = "%Y%m%dT%H%M%SZ"
+GRACE = timedelta(hours=1)
+"""A read tag this much older than the longest read was left by somebody who died."""
+NEEDS_SPILL = ("review", "cost")
+"""Holds after which a refresh finds in the spill what it embedded before."""
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
@@ -55,6 +64,35 @@ def readable_states(store: Store, generations: Iterable[str]) -> set[State]:
     }
 
 
+@contextlib.contextmanager
+def protecting(store: Store, *, run: str, at: datetime) -> Iterator[Callable[[State], bool]]:
+    """Lends a function that protects the state of a publication from every clean-up.
+
+    It says whether the state is safe until the block ends. The tag of a publication goes before its
+    files do: where that tag stands after ours was placed, no clean-up can have missed ours.
+
+    Args:
+        store: The store.
+        run: Who reads.
+        at: Since when.
+    """
+    name = f"{READ}{at.astimezone(UTC).strftime(READ_TIME)}-{run}"
+    touched: set[str] = set()
+
+    def protect(state: State) -> bool:
+        touched.add(state[0])
+        with contextlib.suppress(RuntimeError, ValueError):
+            tag(store, name, state)
+            return is_tagged(store, TAG, state)
+        return False
+
+    try:
+        yield protect
+    finally:
+        for generation in sorted(touched & store.names()):
+            untag(store, generation, name)
+
+
 def clean_up(
     store: Store,
     *,
@@ -66,6 +104,8 @@ def clean_up(
 ) -> None:
     """Removes tags of states that are no longer kept, then files older than the longest read.
 
+    Between the two it asks the ledger again: what was rolled back to meanwhile is tagged again.
+
     Chunk tables that no row names, no hold keeps and nobody wrote to for so long go as well.
 
     Holding the refresh lock is the caller's business. Stopped anywhere, the next one goes on.
@@ -73,15 +113,18 @@ def clean_up(
     rows = publications(store)
     kept = kept_states(rows, now=now, keep_publications=keep_publications, keep_days=keep_days)
     named = {row.generation for row in rows}
-    replaced = _replaced_at(rows, now)
+    standing = [h for h in holds(store) if h.state in (OPEN, ACCEPTED)]
+    needed = _Needed(kept, _replaced_at(rows, now), standing, now, longest_read)
     for generation in sorted(named & store.names()):
-        _untag(store, generation, kept=kept, replaced=replaced, now=now, longest_read=longest_read)
+        _untag(store, generation, needed)
+        _tag_again(store, generation, since=rows[0].number)
         dataset = store.table(generation).to_lance()
         store.write(dataset.cleanup_old_versions, longest_read, error_if_tagged_old_versions=False)
     for generation in sorted(store.names() - named):
         if generation.startswith(PREFIX) and _is_stray(store, generation, now - longest_read):
             store.write(store.db.drop_table, generation)
-    prune_spill(store, keep_days=keep_days, now=now)
+    if not any(hold.kind in NEEDS_SPILL for hold in standing):
+        prune_spill(store, keep_days=keep_days, now=now)
     prune_scans(store, keep_days=keep_days, now=now)
     _tend_tables(store, keep_days=keep_days, longest_read=longest_read, thorough=thorough)
     remove_leftovers(store, older_than_seconds=longest_read.total_seconds(), now=now)
@@ -110,29 +153,52 @@ def _replaced_at(rows: Sequence[Publication], now: datetime) -> dict[State, date
     return replaced
 
 
-def _untag(
-    store: Store,
-    generation: str,
-    *,
-    kept: set[State],
-    replaced: Mapping[State, datetime],
-    now: datetime,
-    longest_read: timedelta,
-) -> None:
-    """Removes the tags of states that are not kept and that no reader can still need."""
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """What says whether a tag is still needed."""
+
+    kept: set[State]
+    replaced: Mapping[State, datetime]
+    standing: Sequence[HoldRow]
+    now: datetime
+    longest_read: timedelta
+
+    def over(self, name: str, state: State, committed: Mapping[int, datetime]) -> bool:
+        """Whether nobody can need a tag any more."""
+        made_at = committed.get(state[1], LONG_AGO)
+        if name.startswith(TAG):
+            # A run that never published tagged its version soon after its commit.
+            gone_at = self.replaced.get(state, made_at)
+            return state not in self.kept and self.now - gone_at >= self.longest_read
+        if name.startswith(HOLD):
+            waits = name.removeprefix(HOLD) in {hold.id for hold in self.standing}
+            return not waits and self.now - made_at >= self.longest_read
+        since = re.match(rf"{READ}(\d{{8}}T\d{{6}}Z)-", name)
+        if since is None:
+            return False
+        began = datetime.strptime(since[1], READ_TIME).replace(tzinfo=UTC)
+        return self.now - began >= self.longest_read + GRACE
+
+
+def _untag(store: Store, generation: str, needed: _Needed) -> None:
+    """Removes the tags that nobody needs."""
     table = store.table(generation)
-    committed: dict[int, datetime] | None = None
+    committed = _committed_at(table)
     for name, ref in table.tags.list().items():
-        state = (generation, ref["version"])
-        if not name.startswith(TAG) or state in kept:
-            continue
-        gone_at = replaced.get(state)
-        if gone_at is None:  # a run that never published tagged it soon after its commit
-            if committed is None:
-                committed = _committed_at(table)
-            gone_at = committed.get(ref["version"], LONG_AGO)
-        if now - gone_at >= longest_read:
-            store.write(table.tags.delete, name)
+        if needed.over(name, (generation, ref["version"]), committed):
+            untag(store, generation, name)
+
+
+def _tag_again(store: Store, generation: str, *, since: int) -> None:
+    """Tags what the newest row and those appended since name, where a tag has just been removed.
+
+    A clean-up that was killed right before it did so is made good by the next one.
+    """
+    for row in publications(store, after=since - 1):
+        if row.generation == generation and not is_tagged(store, TAG, row.state):
+            # Where the version is gone nothing can be protected; verifying tells of it.
+            with contextlib.suppress(RuntimeError):
+                tag(store, f"{TAG}{row.run}-{row.number}", row.state)
 
 
 def _committed_at(table: "Table") -> dict[int, datetime]:

@@ -6,12 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.knowledge.ledger import Publication
-from pipelines.knowledge.side import add_rows, before, compact, delete_rows, forget_versions, rows
+from pipelines.knowledge.side import add_rows, before, compact, delete_rows, forget_versions
 from pipelines.knowledge.store import Store
 from pipelines.knowledge.tables import among, not_among
 
 READ = timedelta(hours=1)
 """No reading of this table takes longer."""
+
+_FACTS = [
+    "source", "run", "started_at", "seconds", "complete", "error", "listed", "source_version",
+    "order",
+]  # fmt: skip
+"""The columns that are small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +27,7 @@ class Scan:
     source: str
     run: str
     started_at: datetime
+    """By the clock of that run, which may have been wrong: scans are ordered as they were written."""
     seconds: float
     complete: bool
     error: str | None
@@ -65,26 +72,53 @@ def record_scans(store: Store, scans: list[Scan]) -> None:
 
 
 def prune_scans(store: Store, *, keep_days: float, now: datetime) -> None:
-    """Deletes older scans, but the first of each source: lag is told of what came after it."""
-    seen = store.table("scans").search().select(["source", "run", "started_at"]).to_arrow()
-    first: dict[str, dict[str, Any]] = {}
-    for row in seen.to_pylist():
-        if row["source"] not in first or row["started_at"] < first[row["source"]]["started_at"]:
-            first[row["source"]] = row
+    """Deletes older scans, but those that somebody still asks for, however old they are."""
+    sources = store.table("scans").search().select(["source"]).to_arrow()["source"].to_pylist()
     old = before("started_at", now - timedelta(days=keep_days))
-    delete_rows(store, "scans", f"{old} AND {not_among('run', (r['run'] for r in first.values()))}")
+    for source in sorted(set(sources)):
+        kept = not_among("run", _still_asked_for(scans_of(store, source)))
+        delete_rows(store, "scans", f"{among('source', [source])} AND {old} AND {kept}")
 
 
-def scans_of(store: Store | None, source: str) -> list[Scan]:
-    """All scans of a source, newest first, one a run."""
+def _still_asked_for(scans: list[Scan]) -> set[str]:
+    """The runs whose scans must stay.
+
+    They say what waits (the newest one), how fresh the source is (the newest complete one, and the
+    one before its oldest change), and since when it is looked at (the first one).
+    """
+    first = min(scans, key=lambda s: s.started_at)
+    complete = last_complete(scans)
+    asked = [first, scans[0], complete, _before_what_waits(scans)]
+    return {scan.run for scan in asked if scan is not None}
+
+
+def scans_of(store: Store | None, source: str, *, but: str | None = None) -> list[Scan]:
+    """All scans of a source, newest first, one a run.
+
+    What waited is read of the newest and of the newest complete one alone, and empty in the others:
+    of a long history it is most of the bytes.
+
+    Args:
+        store: The store.
+        source: Its name.
+        but: A run to leave out.
+    """
     if store is None:
         return []
-    found: dict[str, Scan] = {}
-    for row in rows(store, "scans", among("source", [source])):
-        scan = _scan(row)
-        if scan.run not in found or found[scan.run].order <= scan.order:
-            found[scan.run] = scan
-    return sorted(found.values(), key=lambda s: s.started_at, reverse=True)
+    table = store.table("scans")
+    wanted = table.search().where(among("source", [source])).select(_FACTS).with_row_id(True)
+    found: dict[str, dict[str, Any]] = {}
+    for row in wanted.to_arrow().to_pylist():  # as they were written, whatever the clocks said
+        run = row["run"]
+        if run != but and (run not in found or found[run]["order"] <= row["order"]):
+            found.pop(run, None)
+            found[run] = row
+    newest_first = list(reversed(found.values()))
+    complete = [row for row in newest_first if row["complete"]]
+    for row in (*newest_first[:1], *complete[:1]):
+        taken = table.take_row_ids([row["_rowid"]]).select(["waiting"]).to_arrow()
+        row["waiting"] = taken["waiting"][0].as_py()
+    return [_scan(row) for row in newest_first]
 
 
 def last_complete(scans: list[Scan]) -> Scan | None:
@@ -104,8 +138,20 @@ def data_as_of(scans: list[Scan]) -> datetime | None:
     oldest = newest.oldest_waiting_at
     if oldest is None:
         return newest.started_at
-    earlier = [s for s in scans if s.complete and s.started_at < oldest]
-    return earlier[0].started_at if earlier else None
+    earlier = _before_what_waits(scans)
+    return min(earlier.started_at, newest.started_at) if earlier else None
+
+
+def _before_what_waits(scans: list[Scan]) -> Scan | None:
+    """The last complete scan before the one that first saw the oldest change that waits."""
+    newest = last_complete(scans)
+    oldest = newest.oldest_waiting_at if newest else None
+    if oldest is None:
+        return None
+    saw_it = [place for place, scan in enumerate(scans) if scan.started_at == oldest]
+    if saw_it:
+        return last_complete(scans[saw_it[-1] + 1 :])
+    return next((s for s in scans if s.complete and s.started_at < oldest), None)
 
 
 def freshness(
@@ -130,7 +176,7 @@ def as_of(store: Store, publication: Publication, source: str) -> datetime | Non
     After a rollback it is what the restored row says, else it follows from the scans since.
     """
     recorded = publication.data_as_of.get(source)
-    if publication.restores is not None:
+    if source in publication.restored:
         return datetime.fromisoformat(recorded) if recorded else None
     live = data_as_of(scans_of(store, source))
     if live is None and recorded:
@@ -148,6 +194,8 @@ def _scan(row: dict[str, Any]) -> Scan:
         error=row["error"],
         listed=row["listed"],
         source_version=row["source_version"],
-        waiting={uri: (h, since) for uri, (h, since) in json.loads(row["waiting"]).items()},
+        waiting={
+            uri: (h, since) for uri, (h, since) in json.loads(row.get("waiting", "{}")).items()
+        },
         order=row["order"],
     )

@@ -30,6 +30,7 @@ PUBLICATIONS = pa.schema(
         _required("withheld", TEXTS),
         _required("pinned", pa.bool_()),
         pa.field("restores", pa.int64()),
+        _required("restored", TEXTS),
         _required("run", pa.string()),
         _required("actor", pa.string()),
         _required("reason", pa.string()),
@@ -53,6 +54,7 @@ DOCUMENTS = pa.schema(
         pa.field("front_matter", pa.string()),
         pa.field("asked", pa.string()),
         _required("withhold", pa.bool_()),
+        pa.field("moved_to", pa.string()),
         _required("hashed_at", TIME),
     ]
 )

@@ -1,7 +1,7 @@
 """Pure: what the sources have and what is published -> what to do. No input or output."""
 
 from pipelines.planning.access import Policy, SourceRules, granted, source_rules
-from pipelines.planning.changes import Scanned, World, plan_changes
+from pipelines.planning.changes import Scanned, World, plan_changes, relabelled_as_they_are
 from pipelines.planning.holds import cost_holds, hold
 from pipelines.planning.records import (
     Change,
@@ -34,6 +34,7 @@ __all__ = [
     "hold",
     "labels_today",
     "plan_changes",
+    "relabelled_as_they_are",
     "source_rules",
     "split_uri",
     "withheld_uris",

@@ -67,7 +67,8 @@ def plan_changes(world: World) -> Plan:
     item, rejection, or counts as unchanged.
     """
     found = {uri: f for scan in world.scanned.values() for uri, f in scan.found.items()}
-    remembered = {uri: _remember(f, world) for uri, f in found.items()}
+    by_hash = _by_hash(world)
+    remembered = {uri: _remember(f, world, by_hash) for uri, f in found.items()}
     rejected, changes, unchanged = _compare(found, remembered, world)
     gone = [p for p in world.published.values() if p.uri not in found and _may_be_gone(p, world)]
     moves, absorbed, gone = _moves(gone, changes, unchanged, world)
@@ -78,9 +79,10 @@ def plan_changes(world: World) -> Plan:
     ]
     kept += kept_gone
     kept += [world.published[r.found.uri] for r in rejected if r.found.uri in world.published]
-    relabelled = _relabelled_as_they_are(kept, remembered, world)
     refused = {c.key for c in changes if c.key in world.dropped}
-    doing = [c for c in [*changes, *deletions, *relabelled] if c.key not in refused]
+    kept += [c.previous for c in changes if c.key in refused and c.previous]
+    relabelled = relabelled_as_they_are(kept, remembered, world)
+    doing = [c for c in changes if c.key not in refused] + deletions + relabelled
     dropped = refused | {(p.uri, "") for p in gone if (p.uri, "") in world.dropped}
     done_with = {c.uri for c in doing} | {r.found.uri for r in rejected}
     done_with |= {c.previous.uri for c in doing if c.previous} | {
@@ -97,20 +99,34 @@ def plan_changes(world: World) -> Plan:
     )
 
 
-def _remember(found: Found, world: World) -> Remembered:
-    """A file in which no front matter is recognised asks nothing new: what it asked stays."""
+def _remember(found: Found, world: World, by_hash: Mapping[str, list[Published]]) -> Remembered:
+    """A file in which no front matter is recognised asks nothing new: what it asked stays.
+
+    A new uri without front matter asks what published documents of the same bytes are known to
+    ask, so that a wish outlives a move however it is seen.
+    """
     asked = found.front_matter
     if isinstance(asked, FrontMatter):
         return Remembered(found.content_hash, asked)
     before, published = world.remembered.get(found.uri), world.published.get(found.uri)
-    known = before.asked if before is not None else None
-    if published and (before is None or published.content_hash == found.content_hash):
+    if before is not None:
+        known = before.asked
+    elif published is not None:
         known = published.asked
-    broken = isinstance(asked, Failure) or found.unreadable is not None
-    withhold = isinstance(asked, Failure) and asked.withhold
-    if found.unreadable is not None and before is not None:
-        withhold = before.withhold
-    return Remembered(found.content_hash, known, withhold and broken)
+    else:
+        asks = [p.asked for p in by_hash.get(found.content_hash, ()) if p.asked is not None]
+        known = asks[0] if asks else None
+    if isinstance(asked, Failure):
+        return Remembered(found.content_hash, known, asked.withhold)
+    blind = found.unreadable is not None and before is not None
+    return Remembered(found.content_hash, known, blind and before is not None and before.withhold)
+
+
+def _by_hash(world: World) -> dict[str, list[Published]]:
+    by_hash: dict[str, list[Published]] = defaultdict(list)
+    for document in world.published.values():
+        by_hash[document.content_hash].append(document)
+    return by_hash
 
 
 def _compare(
@@ -213,7 +229,7 @@ def _moves(
     for change in changes:
         waiting = by_hash.get(change.found.content_hash) if change.found else None
         if change.kind is Kind.ADDED and waiting:
-            moves[change.uri] = _moved(change, waiting.pop(), world)
+            moves[change.uri] = _moved(change, waiting.pop(), world.recipe)
     here = {p.uri for p in unchanged}
     here |= {u for u, p in world.published.items() if _stays_unseen(p, world)}
     here |= {c.uri for c in changes if c.kind is Kind.RELABELLED}
@@ -223,9 +239,8 @@ def _moves(
         if waiting and not _is_decided_about(waiting[-1], world):
             previous = waiting.pop()
             reason = f"its bytes stand under {uri}"
-            absorbed.append(
-                Change(Kind.MOVED, previous.uri, previous.source, reason, previous=previous)
-            )
+            moved = Change(Kind.MOVED, previous.uri, previous.source, reason, previous=previous)
+            absorbed.append(replace(moved, moved_to=uri))
     left = {p.uri for rest in by_hash.values() for p in rest}
     return moves, absorbed, [p for p in gone if p.uri in left]
 
@@ -239,19 +254,11 @@ def _stays_unseen(document: Published, world: World) -> bool:
     return document.source in world.sources and document.source not in world.scanned
 
 
-def _moved(change: Change, previous: Published, world: World) -> Change:
-    """The addition as a move; what the former uri was known to ask goes with it."""
-    asked, found = change.asked, change.found
-    policy = change.policy
-    if found is not None and found.front_matter is None and previous.asked is not None:
-        asked = previous.asked
-        cut = _policy(change.uri, asked, world.sources[change.source])
-        policy = change.policy if isinstance(cut, Failure) else cut
+def _moved(change: Change, previous: Published, recipe: str) -> Change:
     reason = f"moved from {previous.uri}"
-    kind = Kind.MOVED
-    if previous.recipe != world.recipe:
+    if previous.recipe != recipe:
         reason += "; the extractor or chunker changed"
-    return replace(change, kind=kind, reason=reason, policy=policy, asked=asked, previous=previous)
+    return replace(change, kind=Kind.MOVED, reason=reason, previous=previous, moved_to=change.uri)
 
 
 def _deletions(
@@ -268,8 +275,9 @@ def _deletions(
     kept: list[Published] = []
     for source, documents in sorted(by_source.items()):
         accepted = [p for p in documents if (p.uri, "") in world.accepted]
-        dropped = [p for p in documents if (p.uri, "") in world.dropped and p not in accepted]
-        open_ = [p for p in documents if p not in accepted and p not in dropped]
+        rest = [p for p in documents if (p.uri, "") not in world.accepted]
+        dropped = [p for p in rest if (p.uri, "") in world.dropped]
+        open_ = [p for p in rest if (p.uri, "") not in world.dropped]
         kept += dropped
         deletions += [
             replace(_deletion(p, "gone; a person accepted it"), accepted=True) for p in accepted
@@ -280,8 +288,9 @@ def _deletions(
             why = why or world.held[waiting[0].uri, ""]
             holds.append(hold("deletions", source, ((p.uri, "") for p in waiting), why))
             kept += waiting
+        held = {p.uri for p in waiting}
         deletions += [
-            _deletion(p, "gone from a complete listing") for p in open_ if p not in waiting
+            _deletion(p, "gone from a complete listing") for p in open_ if p.uri not in held
         ]
     return deletions, holds, kept
 
@@ -302,7 +311,7 @@ def _deletion(document: Published, reason: str) -> Change:
     return Change(Kind.DELETED, document.uri, document.source, reason, previous=document)
 
 
-def _relabelled_as_they_are(
+def relabelled_as_they_are(
     kept: Iterable[Published], remembered: Mapping[str, Remembered], world: World
 ) -> list[Change]:
     """Policy reaches what stays published as it is: unlisted, held, or with a rejected version."""
@@ -331,10 +340,16 @@ def _policy_of_what_stays(
     settings = world.sources.get(document.source)
     if settings is None:
         return None
-    known = remembered.get(document.uri) or world.remembered.get(document.uri)
-    labels = labels_today(document.uri, sources=world.sources, newest=document, remembered=known)
+
+    def known(uri: str) -> Remembered | None:
+        return remembered.get(uri) or world.remembered.get(uri)
+
+    labels = labels_today(
+        document.uri, sources=world.sources, newest=world.published.get, remembered=known
+    )
     policy = _policy(document.uri, document.asked, settings)
     if not labels or isinstance(policy, Failure):  # nobody may see it: withheld, not relabelled
         return None
-    train = policy.train and not (known and known.asked and known.asked.train is False)
+    now = known(document.uri)
+    train = policy.train and not (now and now.asked and now.asked.train is False)
     return replace(policy, labels=tuple(sorted(labels)), train=train)

@@ -45,6 +45,9 @@ class Remembered:
     asked: FrontMatter | None
     withhold: bool = False
     """Its front matter is broken: nobody may see any version until it is mended."""
+    moved_to: str | None = None
+    """The uri under which its bytes stand since it is gone: whoever may not read there may not
+    read an earlier state of it here."""
 
 
 class Kind(StrEnum):
@@ -74,6 +77,8 @@ class Change:
     """What is published of it now (of its former uri, where it moved)."""
     accepted: bool = False
     """Whether a person let exactly this through."""
+    moved_to: str | None = None
+    """Where the bytes of ``previous`` stand now, of a move."""
 
     @property
     def key(self) -> tuple[str, str]:

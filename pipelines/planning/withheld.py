@@ -38,33 +38,54 @@ def labels_today(
     uri: str,
     *,
     sources: Mapping[str, SourceRules],
-    newest: Published | None,
-    remembered: Remembered | None,
-) -> Labels | None:
-    """The labels that ``uri`` carries today; None where the configuration has no rule for it.
+    newest: Callable[[str], Published | None],
+    remembered: Callable[[str], Remembered | None],
+) -> Labels:
+    """The labels that ``uri`` carries today.
+
+    Where the configuration has no rule for it, its row in the newest state is the rule: a source
+    that left is held, not widened. Without either nobody may see it.
 
     Args:
         uri: The document.
         sources: The configuration's sources by name.
-        newest: Its row in the newest state, where it has one.
-        remembered: What is known of its newest version, which may be in quarantine or waiting:
-            it may narrow what the published version asked for, never widen it.
+        newest: The row of a uri in the newest state, where it has one.
+        remembered: What is known of the newest version of a uri, which may be in quarantine or
+            waiting: it may narrow what the published version asked for, never widen it.
     """
-    name, path = split_uri(uri)
-    if name not in sources:
-        return None
+    labels = _labels_of(uri, sources, newest(uri), remembered(uri))
+    followed = {uri}
+    at = remembered(uri)
+    while at is not None and at.moved_to is not None and at.moved_to not in followed:
+        followed.add(at.moved_to)
+        next_ = remembered(at.moved_to)
+        labels = shared(labels, _labels_of(at.moved_to, sources, newest(at.moved_to), next_))
+        at = next_
+    return labels
+
+
+def _labels_of(
+    uri: str,
+    sources: Mapping[str, SourceRules],
+    newest: Published | None,
+    remembered: Remembered | None,
+) -> Labels:
     if remembered is not None and remembered.withhold:
         return NOBODY
     asks: list[FrontMatter | None] = []
-    if newest is not None:
-        asks.append(newest.asked)
-    if remembered is not None:
-        asks.append(remembered.asked)
-    settings = sources[name]
+    name, path = split_uri(uri)
+    if name in sources:
+        grant = granted(sources[name], path)
+        asks += [newest.asked] if newest is not None else []
+    elif newest is not None:
+        grant = newest.policy
+        asks.append(None)
+    else:
+        return NOBODY
+    asks += [remembered.asked] if remembered is not None else []
     labels: Labels | None = None
     for asked in asks:
-        labels_only = None if asked is None else replace(asked, domain=None)
-        policy = narrowed(granted(settings, path), labels_only)
+        policy = narrowed(grant, None if asked is None else replace(asked, domain=None))
         if isinstance(policy, Failure):
             return NOBODY
         labels = frozenset(policy.labels) if labels is None else shared(labels, policy.labels)
@@ -88,21 +109,15 @@ def withheld_uris(
         remembered: What is known of the newest version of a uri.
         taken_down: Open take-downs.
     """
+
+    def is_beyond(document: Published) -> bool:
+        today = labels_today(
+            document.uri, sources=sources, newest=newest.get, remembered=remembered
+        )
+        return shows_beyond(document.policy.labels, today)
+
     return frozenset(
         document.uri
         for document in named
-        if taken_down.covers(document.uri, document.content_hash)
-        or _is_beyond(document, sources, newest.get(document.uri), remembered(document.uri))
+        if taken_down.covers(document.uri, document.content_hash) or is_beyond(document)
     )
-
-
-def _is_beyond(
-    document: Published,
-    sources: Mapping[str, SourceRules],
-    newest: Published | None,
-    remembered: Remembered | None,
-) -> bool:
-    today = labels_today(document.uri, sources=sources, newest=newest, remembered=remembered)
-    if today is None:  # its source left the configuration: a hold decides, unless it comes back
-        return newest is None
-    return shows_beyond(document.policy.labels, today)

@@ -8,7 +8,7 @@ from time import monotonic
 from pipelines.config import Config
 from pipelines.embedding import load_encoder
 from pipelines.knowledge import Known, Publication, Scan, Signed, Store, Write, directly
-from pipelines.planning import Plan, Published, SourceRules
+from pipelines.planning import Plan, Published, SourceRules, World
 from pipelines.records import Happened, LoadEncoder, Progress, Source, Step
 from pipelines.refresh.scan import SourceScan
 
@@ -73,8 +73,8 @@ class Look:
     scanned_before: Mapping[str, Sequence[Scan]]
     """By source, what other runs saw of it before, newest first."""
     plan: Plan
-    accepted: frozenset[tuple[str, str]]
-    """What people let through."""
+    world: World
+    """What the plan was made from."""
     plan_seconds: float
 
     @property

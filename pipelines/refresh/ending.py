@@ -1,7 +1,7 @@
 """The end of a refresh: writes down what was seen and what waits, tells, and makes the receipt."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipelines.ingest import Tally
 from pipelines.knowledge import (
@@ -13,6 +13,7 @@ from pipelines.knowledge import (
     counts,
     forget_mended,
     holds,
+    last_complete,
     newest,
     put_in_quarantine,
     record_holds,
@@ -81,8 +82,9 @@ def end(
     opened = record_holds(
         context.store, standing, sources=looked_at, run=context.run, now=context.clock()
     )
+    _strike_off(context, seen)
     if reason in SETTLED and not (seen.last and seen.last.pinned):
-        _settle_decisions(context, seen, tally, looked_at)
+        _close_applied(context, tally, looked_at)
         if publication is None:
             withdraw(
                 context.store,
@@ -120,10 +122,10 @@ def waiting_items(seen: Look) -> dict[str, str]:
     return held_items(seen) | left | dict(change.key for change in changes)
 
 
-def counts_of(seen: Look, *, withheld: int) -> dict[str, int]:
-    """Documents by what became of them, each once."""
+def counts_of(seen: Look, *, withheld: int, unread: Iterable[str] = ()) -> dict[str, int]:
+    """Documents by what became of them, each once; what could not be read yet is held."""
     unfit = {r.found.uri for r in seen.plan.rejected}
-    held = set(held_items(seen)) - unfit
+    held = (set(held_items(seen)) | set(unread)) - unfit
     return count_documents(seen.plan, rejected=len(unfit), waiting=len(held), withheld=withheld)
 
 
@@ -134,8 +136,9 @@ def scans_of_run(
     rows = []
     for scan in seen.scans:
         name = scan.source.name
-        earlier = seen.scanned_before.get(name, ())
-        before = earlier[0].waiting if earlier else {}
+        # A listing that broke off does not know what waits.
+        earlier = last_complete(list(seen.scanned_before.get(name, ())))
+        before = earlier.waiting if earlier else {}
         at = scan.listing.started_at.isoformat()
         rows.append(
             Scan(
@@ -162,16 +165,28 @@ def _first_seen(before: tuple[str, str] | None, wanted: str, now: str) -> str:
     return before[1] if before is not None and before[0] == wanted else now
 
 
-def _settle_decisions(context: Context, seen: Look, tally: Tally, looked_at: set[str]) -> None:
-    """Ends accepted holds that were applied; of refused ones keeps what still stands."""
+def _strike_off(context: Context, seen: Look) -> None:
+    """Of what people decided, keeps only what the sources still show the same way."""
+    found = {uri: f for s in seen.scans for uri, f in s.scanned.found.items()}
+
+    def stands(item: tuple[str, str]) -> bool:
+        uri, wanted = item
+        if uri in found:
+            return bool(wanted) and found[uri].content_hash == wanted
+        return not wanted or uri.split("/", 1)[0] not in seen.complete
+
+    for decided in (*holds(context.store, ACCEPTED), *holds(context.store, DROPPED)):
+        remaining = frozenset(item for item in decided.remaining if stands(item))
+        if remaining != decided.remaining:
+            strike_off(context.store, decided, remaining)
+
+
+def _close_applied(context: Context, tally: Tally, looked_at: set[str]) -> None:
+    """Ends accepted holds that were applied."""
     for accepted in holds(context.store, ACCEPTED):
-        left = {uri for uri, _ in accepted.items} & set(tally.unread)
+        left = {uri for uri, _ in accepted.remaining} & set(tally.unread)
         if accepted.source in looked_at and not left:
             close_hold(context.store, accepted.id)
-    for dropped in holds(context.store, DROPPED):
-        remaining = dropped.remaining & set(seen.plan.dropped)
-        if dropped.source in looked_at and remaining != dropped.remaining:
-            strike_off(context.store, dropped, frozenset(remaining))
 
 
 def _tell(
@@ -213,7 +228,9 @@ def _report(
         publication=current.number if current else None,
         published=publication is not None,
         reason=None if publication is not None else reason,
-        documents=counts_of(seen, withheld=len(current.withheld) if current else 0),
+        documents=counts_of(
+            seen, withheld=len(current.withheld) if current else 0, unread=tally.unread
+        ),
         chunks={
             "embedded": tally.embedded,
             "reused": tally.reused,

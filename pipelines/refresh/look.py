@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from pipelines.documents import RECIPE
@@ -36,11 +36,12 @@ from pipelines.planning import (
     World,
     cost_holds,
     plan_changes,
+    relabelled_as_they_are,
 )
 from pipelines.quality import suites_hash
 from pipelines.records import Encoder, Progress
 from pipelines.refresh.context import Context, Look
-from pipelines.refresh.scan import SourceScan, scan_source
+from pipelines.refresh.scan import UNUSABLE, SourceScan, scan_source
 
 States = dict[State, dict[str, Published]]
 """The documents of states that were read: reading one costs a query over all documents."""
@@ -108,13 +109,15 @@ def _plan(
         published = published_documents(context.store, last.state) if read is None else read
     world = _world(context, scans, published, before)
     plan = plan_changes(world)
-    known = _remember(context.store, scans, plan, known)
+    known = _remember(context.store, scans, plan, known, context.clock())
     earlier = {name: _scanned_before(context, name) for name in context.sources}
-    seen = Look(last, published, known, scans, earlier, plan, world.accepted, 0.0)
+    seen = Look(last, published, known, scans, earlier, plan, world, 0.0)
     if not dry:
         moved = {c.uri: c.previous.uri for c in plan.of(Kind.MOVED) if c.previous}
         found = {uri: f for s in scans for uri, f in s.scanned.found.items()}
         follow_takedowns(context.store, found, moved=moved, signed=context.signed())
+        if moved:
+            _withdraw(context, known, states)
         seen = _held_by_limit(context, seen)
     return dataclasses.replace(seen, plan_seconds=time.perf_counter() - started)
 
@@ -154,13 +157,15 @@ def held_by_cost(seen: Look, costs: Mapping[str, Cost], *, limit: int) -> Look:
     """What was seen, with dear documents held and unfit ones rejected."""
     plan = seen.plan
     tokens = {uri: cost.tokens for uri, cost in costs.items()}
-    standing = cost_holds(plan.changes, tokens, limit=limit, accepted=set(seen.accepted))
+    standing = cost_holds(plan.changes, tokens, limit=limit, accepted=set(seen.world.accepted))
     waiting = {item for hold in standing for item in hold.items}
     unfit = rejected_by_cost(plan.changes, costs)
     out = {r.found.uri for r in unfit}
+    kept = [c.previous for c in plan.changes if c.previous and (c.key in waiting or c.uri in out)]
+    doing = [c for c in plan.changes if c.key not in waiting and c.uri not in out]
     held = dataclasses.replace(
         plan,
-        changes=tuple(c for c in plan.changes if c.key not in waiting and c.uri not in out),
+        changes=(*doing, *relabelled_as_they_are(kept, plan.remembered, seen.world)),
         holds=(*plan.holds, *standing),
         rejected=(*plan.rejected, *unfit),
     )
@@ -182,7 +187,7 @@ def _world(
         recipe=RECIPE,
         remembered={uri: k.remembered for uri, k in before.items()},
         quarantined={(q.uri, q.content_hash): q.failure for q in failed},
-        accepted=frozenset(i for h in holds(store, ACCEPTED) for i in h.items),
+        accepted=frozenset(i for h in holds(store, ACCEPTED) for i in h.remaining),
         dropped=frozenset(i for h in holds(store, DROPPED) for i in h.remaining),
         held={i: h.why for h in holds(store, OPEN) if h.kind == "deletions" for i in h.items},
         recent_deletions=_recent_deletions(context),
@@ -190,7 +195,7 @@ def _world(
 
 
 def _scanned_before(context: Context, source: str) -> list[Scan]:
-    return [scan for scan in scans_of(context.store, source) if scan.run != context.run]
+    return scans_of(context.store, source, but=context.run)
 
 
 def _recent_deletions(context: Context) -> dict[str, int]:
@@ -203,15 +208,33 @@ def _recent_deletions(context: Context) -> dict[str, int]:
 
 
 def _remember(
-    store: Store, scans: tuple[SourceScan, ...], plan: Plan, known: Mapping[str, Known]
+    store: Store,
+    scans: tuple[SourceScan, ...],
+    plan: Plan,
+    known: Mapping[str, Known],
+    now: datetime,
 ) -> dict[str, Known]:
-    """Writes what was learned; what a moved document asked goes with it."""
-    moved = {
-        c.uri: Remembered(c.found.content_hash, c.asked) for c in plan.of(Kind.MOVED) if c.found
-    }
-    settled = plan.remembered | moved
+    """Writes what was learned, and where the bytes of moved documents stand now."""
     learned = {uri: k for s in scans for uri, k in s.fresh.items()}
-    learned |= {uri: known[uri] for uri in moved if uri in known}
-    learned = {uri: dataclasses.replace(k, remembered=settled[uri]) for uri, k in learned.items()}
-    remember(store, learned)
-    return {**known, **learned}
+    settled = {}
+    for uri, remembered in plan.remembered.items():
+        one = learned.get(uri) or known.get(uri)
+        if one is not None and (uri in learned or one.remembered != remembered):
+            settled[uri] = dataclasses.replace(one, remembered=remembered)
+    for change in plan.of(Kind.MOVED):
+        if change.previous is not None:
+            old = change.previous
+            before = known.get(old.uri) or _unknown(old, now)
+            remembered = dataclasses.replace(before.remembered, moved_to=change.moved_to)
+            if remembered != before.remembered:
+                settled[old.uri] = dataclasses.replace(before, remembered=remembered)
+    remember(store, settled)
+    return {**known, **settled}
+
+
+def _unknown(document: Published, now: datetime) -> Known:
+    """What is known of a published document whose line in the cache was lost."""
+    remembered = Remembered(document.content_hash, document.asked)
+    return Known(
+        document.uri, document.source, UNUSABLE, document.content_hash, None, remembered, now
+    )

@@ -15,6 +15,7 @@ from pipelines.knowledge import (
     all_taken_down,
     append,
     data_as_of,
+    is_tagged,
     newest,
     open_takedowns,
     publications,
@@ -101,8 +102,19 @@ def _append(
             number=1 if current is None else current.number + 1,
             withheld=_withheld(context, seen, here, current),
         )
+        # Asked last: whoever slept for longer than clean-ups wait finds out here.
+        if not is_tagged(context.store, f"pub-{context.run}", candidate.state):
+            raise _cleaned_away()
         if append(context.store, row):
             return row
+
+
+def _cleaned_away() -> Overtaken:
+    return Overtaken(
+        "What this refresh built was cleaned away before it was published."
+        " Nothing of it is published; what it embedded is kept.",
+        hint="Refresh again.",
+    )
 
 
 def overtaken(context: Context, planned: Publication | None, current: Publication | None) -> bool:
@@ -153,6 +165,7 @@ def _row(
         fingerprint=candidate.fingerprint,
         model=candidate.model,
         models=seen.last.models if seen.last else {},
+        restored=_still_restored(seen),
         run=context.run,
         actor=context.request.actor,
         reason=summary(candidate.counts),
@@ -202,8 +215,15 @@ def _lag(
 def _as_of(context: Context, seen: Look, candidate: Candidate) -> dict[str, str]:
     """By source, how fresh what is published now is."""
     said = dict(seen.last.data_as_of) if seen.last else {}
+    restored = _still_restored(seen)
     for name, scan in candidate.scans.items():
         as_of = data_as_of([scan, *seen.scanned_before.get(name, ())])
-        if as_of is not None:
+        if as_of is not None and name not in restored:
             said[name] = as_of.isoformat()
     return {name: at for name, at in said.items() if name in context.rules}
+
+
+def _still_restored(seen: Look) -> tuple[str, ...]:
+    """Sources that a rollback restored and that this run did not see whole."""
+    before = seen.last.restored if seen.last else ()
+    return tuple(name for name in before if name not in seen.complete)

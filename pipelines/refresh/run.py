@@ -14,11 +14,9 @@ from pipelines.knowledge import (
     State,
     clean_up,
     create_generation,
-    drop_unnamed_generations,
     generation_name,
     newest,
     open_store,
-    publications,
     record_scans,
     refresh_lock,
 )
@@ -167,7 +165,7 @@ def _apply(context: Context, seen: Look) -> Report:
     if not context.request.publish:
         return end(context, seen, candidate, NOT_ASKED, {"audit": audit_seconds})
     if not candidate.changes:
-        return end(context, seen, None, NOTHING_PASSED, {"audit": audit_seconds})
+        return end(context, seen, candidate, NOTHING_PASSED, {"audit": audit_seconds})
     started = time.perf_counter()
     publication = publish(context, seen, candidate)
     seconds = {"audit": audit_seconds, "publish": time.perf_counter() - started}
@@ -204,7 +202,6 @@ def _generation(
     if seen.last is not None:
         return seen.last.state, seen.last.fingerprint, seen.last.model
     found = encoder()
-    drop_unnamed_generations(context.store, {p.generation for p in publications(context.store)})
     name = generation_name(context.run, found.fingerprint)
     state = create_generation(context.store, name, found.dimension)
     return state, found.fingerprint, found.model

@@ -13,6 +13,9 @@ from pipelines.knowledge import Known
 from pipelines.planning import Found, Remembered, Scanned
 from pipelines.records import Entry, Failure, FrontMatter, Listing, Source
 
+FRONT_MATTER_BYTES = 1 << 17
+"""Of a document that is too large: more than any front matter may have."""
+
 UNUSABLE = ""
 """Stored instead of a token that proves nothing: the next listing reads the document again."""
 
@@ -67,7 +70,7 @@ def scan_source(
             found[uri] = before.found(entry)
             continue
         found[uri] = _read(source, uri, entry, limits)
-        if found[uri].unreadable is None:
+        if found[uri].unreadable is None or found[uri].front_matter is not None:
             fresh[uri] = _learned(found[uri], entry, before, now)
     scanned = Scanned(source.name, listing.complete, found)
     seconds = time.perf_counter() - started
@@ -75,20 +78,19 @@ def scan_source(
 
 
 def _read(source: Source, uri: str, entry: Entry, limits: Limits) -> Found:
-    def unfit(expectation: str, observed: str) -> Found:
-        failure = Failure(expectation, observed)
-        return Found(uri, source.name, entry, f"unread:{entry.token}", None, unreadable=failure)
-
-    if entry.size is not None and entry.size > limits.max_document_bytes:
-        allowed = f"{entry.size:,} bytes, max_document_bytes is {limits.max_document_bytes:,}"
-        return unfit("size_is_within_limit", allowed)
+    most = limits.max_document_bytes
+    large = entry.size is not None and entry.size > most
     try:
-        data = source.read(entry)
+        # What a document asks stands at its start and counts, however large it is.
+        data = source.read(entry, most=FRONT_MATTER_BYTES) if large else source.read(entry)
     except SourceError as error:
-        return unfit("document_can_be_read", error.message)
-    if len(data) > limits.max_document_bytes:
-        allowed = f"{len(data):,} bytes, max_document_bytes is {limits.max_document_bytes:,}"
-        return unfit("size_is_within_limit", allowed)
+        failure = Failure("document_can_be_read", error.message)
+        return Found(uri, source.name, entry, f"unread:{entry.token}", None, unreadable=failure)
+    size = max(len(data), entry.size or 0)
+    if size > most:
+        failure = Failure("size_is_within_limit", f"{size:,} bytes, max_document_bytes is {most:,}")
+        asked = read_front_matter(data[:FRONT_MATTER_BYTES])
+        return Found(uri, source.name, entry, f"unread:{entry.token}", asked, unreadable=failure)
     return Found(uri, source.name, entry, content_hash_of(data), read_front_matter(data))
 
 
@@ -97,6 +99,6 @@ def _learned(found: Found, entry: Entry, before: Known | None, now: datetime) ->
     said = found.front_matter
     asked = said if isinstance(said, FrontMatter) else before.remembered.asked if before else None
     withhold = isinstance(said, Failure) and said.withhold
-    token = entry.token if entry.trusted else UNUSABLE
+    token = entry.token if entry.trusted and found.unreadable is None else UNUSABLE
     remembered = Remembered(found.content_hash, asked, withhold)
     return Known(found.uri, found.source, token, found.content_hash, said, remembered, now)

@@ -101,8 +101,8 @@ class Files:
         entries.sort(key=lambda entry: entry.path)
         return Listing(self.name, now, tuple(entries), complete=error is None, error=error)
 
-    def read(self, entry: Entry) -> bytes:
-        """The bytes of one document as they are now.
+    def read(self, entry: Entry, *, most: int | None = None) -> bytes:
+        """The bytes of one document as they are now, ``most`` of them or all.
 
         Raises:
             SourceUnavailable: It vanished, cannot be read, or now leads out of the root.
@@ -117,7 +117,7 @@ class Files:
                     if not stat.S_ISREG(os.fstat(file).st_mode):
                         raise SourceUnavailable(f"{uri} is not a file any more.")
                     with os.fdopen(file, "rb", closefd=False) as stream:
-                        return stream.read()
+                        return stream.read(-1 if most is None else most)
         except FileNotFoundError as error:
             hint = "The next refresh lists its source again."
             raise SourceUnavailable(f"{uri} vanished after it was listed.", hint=hint) from error

@@ -124,8 +124,8 @@ class Git:
             return Listing(self.name, now, entries, complete=True, version=commit)
         return Listing(self.name, now, (), complete=False, error=f"Source {self.name}: {error}.")
 
-    def read(self, entry: Entry) -> bytes:
-        """The bytes of one document, exactly as listed.
+    def read(self, entry: Entry, *, most: int | None = None) -> bytes:
+        """The bytes of one document, exactly as listed, ``most`` of them or all.
 
         Raises:
             SourceUnavailable: The local copy has lost them; the next listing mends it.
@@ -136,7 +136,7 @@ class Git:
             try:
                 if self._memory.blobs is None:
                     self._memory.blobs = start(self._bare, "cat-file", "--batch")
-                return read_blob(self._memory.blobs, entry.token)
+                return read_blob(self._memory.blobs, entry.token)[:most]
             except (OSError, GitFailedError) as error:
                 if self._memory.blobs is not None:
                     end(self._memory.blobs)

@@ -126,18 +126,24 @@ def _scans(store: Store) -> tuple[dict[str, LastScan], dict[str, str]]:
     """What waited is read of the listings that count, and of no others: there are many."""
     columns = ("source", "run", "order", "started_at", "complete", "listed", "source_version")
     by_source: dict[str, dict[str, Any]] = defaultdict(dict)
-    for row in sorted(_rows(store, "scans", *columns), key=lambda r: r["order"]):
-        by_source[row["source"]][row["run"]] = row
+    for row in _rows(store, "scans", *columns):  # as they were written, whatever the clocks said
+        runs = by_source[row["source"]]
+        if row["run"] not in runs or runs[row["run"]]["order"] <= row["order"]:
+            runs.pop(row["run"], None)
+            runs[row["run"]] = row
     scans: dict[str, LastScan] = {}
     waiting: dict[str, str] = {}
     for source, runs in by_source.items():
-        rows = sorted(runs.values(), key=lambda row: row["started_at"])
+        rows = list(runs.values())
         complete = [row for row in rows if row["complete"]]
         if not complete:
             continue
         last = complete[-1]
         scans[source] = LastScan(
-            last["started_at"], last["listed"], last["source_version"], rows[-1]["started_at"]
+            last["started_at"],
+            last["listed"],
+            last["source_version"],
+            max(row["started_at"] for row in rows),
         )
         for row in rows[rows.index(last) :]:
             waiting |= _waiting(store, row)
