@@ -20,8 +20,10 @@ from pipelines.knowledge import (
     Signed,
     State,
     Store,
+    Write,
     all_taken_down,
     decide_hold,
+    directly,
     find_hold,
     find_publication,
     find_store,
@@ -68,8 +70,8 @@ class RolledBack:
         }
 
 
-def _opened(config: Config) -> tuple[Store, Publication]:
-    store = find_store(config.store_uri)
+def _opened(config: Config, *, write: Write = directly) -> tuple[Store, Publication]:
+    store = find_store(config.store_uri, write=write)
     last = newest(store) if store else None
     if store is None or last is None:
         raise PublicationNotFound(
@@ -83,7 +85,12 @@ def _rules(config: Config) -> dict[str, SourceRules]:
 
 
 def roll_back(
-    config: Config, *, signed: Signed, to: int | None = None, with_models: bool = False
+    config: Config,
+    *,
+    signed: Signed,
+    to: int | None = None,
+    with_models: bool = False,
+    write: Write = directly,
 ) -> RolledBack:
     """Publishes an earlier state again, and pins it. Embeds nothing, reads no source, no lock.
 
@@ -94,7 +101,7 @@ def roll_back(
         PublicationNotFound: There is nothing earlier, or its files are gone.
     """
     started = time.perf_counter()
-    store, _ = _opened(config)
+    store, _ = _opened(config, write=write)
     rules, known = _rules(config), known_documents(store)
     taken_down = all_taken_down(open_takedowns(store).values())
     told: dict[str, int] = {}

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pipelines.knowledge.decisions import ACCEPTED, OPEN, HoldRow, holds
@@ -163,15 +164,19 @@ class _Needed:
     now: datetime
     longest_read: timedelta
 
-    def over(self, name: str, state: State, committed: Mapping[int, datetime]) -> bool:
-        """Whether nobody can need a tag any more."""
-        made_at = committed.get(state[1], LONG_AGO)
+    def over(
+        self, name: str, state: State, committed: Callable[[], Mapping[int, datetime]]
+    ) -> bool:
+        """Whether nobody can need a tag any more; asks when versions were made only if it must."""
         if name.startswith(TAG):
+            if state in self.kept:
+                return False
             # A run that never published tagged its version soon after its commit.
-            gone_at = self.replaced.get(state, made_at)
-            return state not in self.kept and self.now - gone_at >= self.longest_read
+            gone_at = self.replaced.get(state) or committed().get(state[1], LONG_AGO)
+            return self.now - gone_at >= self.longest_read
         if name.startswith(HOLD):
             waits = name.removeprefix(HOLD) in {hold.id for hold in self.standing}
+            made_at = self.now if waits else committed().get(state[1], LONG_AGO)
             return not waits and self.now - made_at >= self.longest_read
         since = re.match(rf"{READ}(\d{{8}}T\d{{6}}Z)-", name)
         if since is None:
@@ -183,7 +188,7 @@ class _Needed:
 def _untag(store: Store, generation: str, needed: _Needed) -> None:
     """Removes the tags that nobody needs."""
     table = store.table(generation)
-    committed = _committed_at(table)
+    committed = cache(partial(_committed_at, table))
     for name, ref in table.tags.list().items():
         if needed.over(name, (generation, ref["version"]), committed):
             untag(store, generation, name)

@@ -22,7 +22,7 @@ from pipelines.knowledge import (
     tag,
     withdraw,
 )
-from pipelines.planning import Hold, Rejected, hold
+from pipelines.planning import Change, Hold, Rejected, hold
 from pipelines.quality import suites_hash
 from pipelines.records import Happened
 from pipelines.refresh.context import Context, Look
@@ -99,8 +99,8 @@ def end(
 
 
 def _review(context: Context, candidate: Candidate) -> Hold:
-    keys = (change.key for change in candidate.changes)
-    review = hold("review", "", keys, "a refresh was asked not to publish")
+    items = _former(candidate.changes) | dict(change.key for change in candidate.changes)
+    review = hold("review", "", items.items(), "a refresh was asked not to publish")
     tag(context.store, f"hold-{review.id}", candidate.state)
     return review
 
@@ -118,8 +118,12 @@ def held_items(seen: Look) -> dict[str, str]:
 def waiting_items(seen: Look) -> dict[str, str]:
     """Everything found that is not published: uri -> the hash that it would get."""
     changes = seen.plan.changes
-    left = {c.previous.uri: "" for c in changes if c.previous and c.previous.uri != c.uri}
-    return held_items(seen) | left | dict(change.key for change in changes)
+    return held_items(seen) | _former(changes) | dict(change.key for change in changes)
+
+
+def _former(changes: Iterable[Change]) -> dict[str, str]:
+    """The uris that moves leave, which are to be gone."""
+    return {c.previous.uri: "" for c in changes if c.previous and c.previous.uri != c.uri}
 
 
 def counts_of(seen: Look, *, withheld: int, unread: Iterable[str] = ()) -> dict[str, int]:
