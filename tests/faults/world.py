@@ -43,7 +43,9 @@ def text(name: str, parts: int = 3, revised: int = 0) -> str:
 
 def _before() -> dict[str, bytes]:
     documents = {f"edited-{n}.md": text(f"edited {n}") for n in range(4)}
-    documents |= {name: text(name) for name in ("kept.md", "old-name.md", "gone.md", "asks.md")}
+    documents |= {name: text(name) for name in ("kept.md", "old-name.md", "gone.md")}
+    # Without the empty block it would go on asking what a later version asked.
+    documents |= {"asks.md": "---\n---\n\n" + text("asks.md")}
     documents |= {"pay/narrowed.md": text("narrowed"), "open/widened.md": text("widened")}
     documents |= {"broken.md": text("broken")}
     return {path: said.encode() for path, said in documents.items()}

@@ -79,8 +79,8 @@ def test_move_that_waits_makes_its_former_source_wait_too(project: Project) -> N
     project.refresh()
     (project.root / "docs" / "a.md").rename(project.root / "more" / "a.md")
     project.refresh(publish=False)
-    pending = {s.name: s.pending for s in show_status(project.config, now=project.now).sources}
-    assert pending["docs"] == 1
+    told = {s.name: s for s in show_status(project.config, now=project.now).sources}
+    assert (told["docs"].held, told["more"].held) == (1, 1)
 
 
 def test_swapped_texts_are_both_right(project: Project) -> None:
