@@ -1,5 +1,6 @@
 """Killed at any write, a refresh is finished by the next one, and readers never notice."""
 
+import itertools
 import random
 import shutil
 import time
@@ -104,10 +105,16 @@ def in_pairs(function: Callable[[Any], list[str]], cases: list[Any]) -> list[str
 def every_write(calm: Calm) -> list[list[str]]:
     """Before and after each write; every second one is killed once more in the rerun."""
     total = len(calm.writes)
-    points = [f"{n}:{when}:SIGKILL" for n in range(1, total + 1) for when in ("before", "after")]
-    # The rerun writes less than the first run, so its second death comes early.
-    again = [f"{n * 5 % (total // 2) + 1}:after:SIGKILL" for n in range(len(points))]
-    return [[at, then][: 1 + n % 2] for n, (at, then) in enumerate(zip(points, again, strict=True))]
+    published = total - calm.writes[::-1].index("append")
+    cases = []
+    for number, when in itertools.product(range(1, total + 1), ("before", "after")):
+        points = [f"{number}:{when}:SIGKILL"]
+        if len(cases) % 2:
+            # What is left to write after the publication is little, before it a good dozen.
+            again = number * 5 % 12 + 1 if number < published else 1
+            points.append(f"{again}:after:SIGKILL")
+        cases.append(points)
+    return cases
 
 
 def test_undisturbed_run_is_worth_killing(calm: Calm) -> None:
