@@ -63,7 +63,7 @@ def quarantine_list(rows: Sequence[QuarantineRow]) -> str:
         for row in rows
     )
     head = ("document", "expected", "observed", "since (UTC)")
-    hint = "To look: `staleproof quarantine show URI`. The last good versions stay published."
+    hint = "To look: `staleproof quarantine show URI`. The last good versions stay published; where front matter is broken, nobody sees them."
     return f"{table(head, lines, len(rows), 180_000)}\n\n{hint}\n"
 
 

@@ -82,13 +82,15 @@ def withhold(uri: str, /, *, reason: str, lift: bool = False, session: Given) ->
 
     act = decide.lift_takedown if lift else decide.withhold
     done = act(session.config(), uri, reason=reason, signed=session.signed())
-    return Answer(done.to_dict(), _show_withheld)
+    return Answer(done.to_dict() | {"lifted": lift}, _show_withheld)
 
 
 def _show_withheld(console: Console, data: dict[str, Any], now: datetime) -> None:
     del now
     if data["seen"]:
         said = f"{data['uri']} is seen again by those who hold its labels."
+    elif data["lifted"]:
+        said = f"Lifted. {data['uri']} stays unseen for now: pinned, in quarantine, or gone."
     else:
         said = f"Nobody sees {data['uri']}."
     console.print(f"{said} Publication #{data['publication']}, {data['withheld']:,} withheld.")

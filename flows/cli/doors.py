@@ -132,11 +132,19 @@ def answer_or_explain(command: Callable[[], int], *, as_json: bool, debug: bool)
         The exit code.
     """
     try:
-        return command()
-    except BrokenPipeError:
-        # The reader of a pipe left; what else Python would flush at its end goes nowhere.
+        return _answered(command, as_json=as_json, debug=debug)
+    except OSError:
+        # The reader of a pipe left, or nothing more can be written: what else Python would flush
+        # at its end goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _answered(command: Callable[[], int], *, as_json: bool, debug: bool) -> int:
+    try:
+        return command()
+    except BrokenPipeError:
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the door: nothing passes unsaid
         if debug:
             traceback.print_exc()
@@ -172,6 +180,12 @@ def explain(error: BaseException) -> Told:
             return Told("Interrupted", "Interrupted.", hint, INTERRUPTED)
         case OSError():
             return Told(kind, f"The system refused: {error}", "", 1)
+        case RuntimeError() | ValueError() if "lance" in str(error).lower() or "Table '" in str(
+            error
+        ):
+            said = str(error).splitlines()[0][:200]
+            hint = "See the permissions and the free space of [knowledge] store; staleproof verify."
+            return Told("StoreError", f"The store cannot be read or written: {said}", hint, 1)
         case _:
             hint = "Run it again with --debug and report what it prints."
             return Told(kind, f"This is a bug in staleproof: {kind}: {error}", hint, 1)

@@ -168,7 +168,10 @@ def show_verified(console: Console, data: dict[str, Any], now: datetime) -> None
     said = [f"{number:,} {kind}" for kind, number in data["explained"].items() if number]
     if said:
         console.print(f"Explained: {', '.join(said)}.")
-    verdict = "All is well" if data["ok"] else counted(len(data["problems"]), "problem")
+    for source, why in data["unreachable"].items():
+        console.print(Text(f"Source {source} was not compared: {why}", "yellow"), soft_wrap=True)
+    well = "All that could be compared is well" if data["unreachable"] else "All is well"
+    verdict = well if data["ok"] else counted(len(data["problems"]), "problem")
     checked = (counted(data["documents"], "document"), counted(data["chunks"], "passage"))
     console.print(f"{verdict}: publication #{data['publication']}, {', '.join(checked)}.")
 
@@ -202,7 +205,8 @@ def show_quarantine(console: Console, data: dict[str, Any], now: datetime) -> No
         table.add_row(row["uri"], row["expectation"], row["observed"], ago(row["since"], now))
     console.print(table)
     console.print(
-        "\nReaders keep the last good version. Once mended at its source, the next refresh takes it."
+        "\nReaders keep the last good version, unless what it asks is broken: then nobody sees it."
+        " Once mended at its source, the next refresh takes it."
     )
 
 

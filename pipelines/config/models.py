@@ -45,7 +45,7 @@ class Knowledge(Section):
     """Section ``[knowledge]``."""
 
     name: Name = Field(description="a-z 0-9 dash; part of artifact keys and event resources")
-    store: Text = Field(description="a folder, relative to this file, or a URI")
+    store: Text = Field(description="a folder, relative to this file")
     keep_publications: Whole = Field(
         default=10, ge=1, description="so many of the newest states can be rolled back to"
     )

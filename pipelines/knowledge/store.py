@@ -69,7 +69,13 @@ def find_store(uri: str, *, write: Write = directly) -> Store | None:
     Raises:
         StoreFormat: It was written in another format.
     """
-    if "://" not in uri and not Path(uri).is_dir():
+    folder = _local(uri)
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(
+            f"{uri} is a file, and a store is a folder.",
+            hint="Name a folder under [knowledge] store.",
+        )
+    if not folder.is_dir():
         return None
     silence()
     import lancedb
@@ -108,8 +114,7 @@ def open_store(uri: str, *, now: datetime, write: Write = directly) -> Store:
     import lancedb
 
     try:
-        if "://" not in uri:
-            Path(uri).mkdir(parents=True, exist_ok=True)
+        _local(uri).mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(_lock_path(uri, "create"), timeout=60):
             _create(Store(uri, lancedb.connect(uri), write), now)
     except (OSError, filelock.Timeout) as error:
@@ -148,12 +153,16 @@ def _is_whole(store: Store, name: str) -> bool:
 
 
 def _lock_path(uri: str, name: str) -> Path:
+    return _local(uri) / f"{name}.lock"
+
+
+def _local(uri: str) -> Path:
     if "://" in uri:
         raise StoreError(
             f"{uri} is an object store; this version keeps stores in local folders.",
             hint="Name a folder under [knowledge] store.",
         )
-    return Path(uri) / f"{name}.lock"
+    return Path(uri)
 
 
 @contextlib.contextmanager

@@ -31,9 +31,10 @@ from pipelines.refresh.report import Report, SourceReport, attention_of, count_d
 
 NOT_ASKED = "not asked to publish"
 PINNED = "pinned"
-NOTHING_PASSED = "nothing passed its checks"
+NOTHING_PASSED = "nothing that changed passed its checks"
 NOTHING_CHANGED = "nothing changed"
 WAITS = "what changed waits for a person"
+UNREACHABLE = "a source could not be listed, and nothing else changed"
 
 SETTLED = (None, NOTHING_PASSED)
 """Reasons after which decisions count as carried out."""
@@ -224,7 +225,8 @@ def _report(
 ) -> Report:
     current = newest(context.store)
     if publication is None and reason is None:
-        reason = WAITS if standing else NOTHING_CHANGED
+        broken = any(not scan.listing.complete for scan in seen.scans)
+        reason = WAITS if standing else UNREACHABLE if broken else NOTHING_CHANGED
     total = counts(context.store, current.state)[1] if current else 0
     return Report(
         knowledge=context.config.knowledge.name,

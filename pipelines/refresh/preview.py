@@ -80,12 +80,13 @@ def _chunks(
 
 
 def _estimate(context: Context, tokens: int) -> Estimate:
-    """Time by the throughput of the last publications, cost by the configured price."""
+    """Time by the best throughput of the last publications, cost by the configured price.
+
+    The best, because loading the model is part of what a publication of few tokens took.
+    """
     rows = [p for p in publications(context.store) if p.counts.get("embed_ms")][:PUBLICATIONS]
-    embedded = sum(p.tokens_embedded for p in rows)
-    seconds = sum(p.counts["embed_ms"] for p in rows) / 1000
+    speed = max((1000 * p.tokens_embedded / p.counts["embed_ms"] for p in rows), default=0.0)
     price = context.config.prices.embed_million_tokens
-    speed = embedded / seconds if seconds else 0.0
     return Estimate(
         seconds=round(tokens / speed, 1) if speed else (0.0 if not tokens else None),
         cost=round(tokens * price / 1_000_000, 6),

@@ -156,7 +156,8 @@ def attention_of(
         for h in standing
     ]
     said += [
-        f"Quarantined {r.found.uri}: {r.failure.expectation} ({r.failure.observed})."
+        f"Quarantined {r.found.uri}: fails {r.failure.expectation} ({r.failure.observed})."
+        + (" Nobody sees it until it is mended." if r.failure.withhold else "")
         for r in rejected
     ]
     said += [f"{uri} waits for the next refresh: {why}." for uri, why in sorted(unread.items())]

@@ -30,6 +30,8 @@ class Verification:
     explained: dict[str, int]
     """Differences from the sources that have a reason, documents by kind of reason."""
     problems: tuple[Problem, ...]
+    unreachable: dict[str, str] = field(default_factory=dict)
+    """Sources that could not be listed, and why: nothing of them was compared."""
 
     @property
     def ok(self) -> bool:
@@ -38,8 +40,8 @@ class Verification:
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 where a person has to look."""
-        return 0 if self.ok else 3
+        """3 where a person has to look, else 4 where a source could not be reached."""
+        return 3 if not self.ok else 4 if self.unreachable else 0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -50,6 +52,7 @@ class Verification:
             "chunks": self.chunks,
             "explained": dict(sorted(self.explained.items())),
             "problems": [dataclasses.asdict(problem) for problem in self.problems],
+            "unreachable": self.unreachable,
         }
 
 
@@ -60,6 +63,8 @@ class Findings:
     explained: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     told: list[Problem] = field(default_factory=list)
+    unreachable: dict[str, str] = field(default_factory=dict)
+    """Sources that could not be listed, and why."""
 
     def add(self, kind: str, uri: str, detail: str) -> None:
         """A problem."""

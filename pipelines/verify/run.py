@@ -101,7 +101,7 @@ def _verify(work: _Work) -> Verification:
         _verify_sources(work, rows, today, findings)
     return Verification(
         publication.number, len(rows.documents), rows.chunks,
-        dict(findings.explained), findings.problems(),
+        dict(findings.explained), findings.problems(), findings.unreachable,
     )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ def verify_source(
     listing = _list(source, now)
     if not listing.complete:
         findings.explain("not_compared", len(here))
+        findings.unreachable[source.name] = listing.error or "its listing broke off"
         return
     remembered = frozenset(uri for uri in here if uri in today.facts.known)
     scan = today.facts.scans.get(source.name)

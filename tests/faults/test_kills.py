@@ -106,7 +106,7 @@ def every_write(calm: Calm) -> list[list[str]]:
     """Before and after each write; every second one is killed once more in the rerun."""
     total = len(calm.writes)
     published = total - calm.writes[::-1].index("append")
-    cases = []
+    cases: list[list[str]] = []
     for number, when in itertools.product(range(1, total + 1), ("before", "after")):
         points = [f"{number}:{when}:SIGKILL"]
         if len(cases) % 2:

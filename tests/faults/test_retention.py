@@ -177,5 +177,9 @@ def test_what_is_kept_hangs_on_numbers_not_on_the_order_of_rows(
 ) -> None:
     shuffled = list(rows)
     chance.shuffle(shuffled)
-    options = {"now": NOW, "keep_publications": keep_publications, "keep_days": keep_days}
+    options: dict[str, Any] = {
+        "now": NOW,
+        "keep_publications": keep_publications,
+        "keep_days": keep_days,
+    }
     assert kept_states(shuffled, **options) == kept_states(rows, **options)

@@ -9,10 +9,11 @@ import lancedb
 import pytest
 
 from pipelines.answers import import_queries
-from pipelines.errors import ConfigError, PublicationNotFound, StoreFormat
+from pipelines.errors import ConfigError, PublicationNotFound, StoreError, StoreFormat
 from pipelines.knowledge import find_store, newest, open_store
 from pipelines.knowledge.queries import logged_queries
 from pipelines.knowledge.tables import quoted
+from pipelines.refresh import plan_knowledge
 from pipelines.status import compare_publications, show_head
 from tests.project import Project, rule, source
 
@@ -152,3 +153,37 @@ def test_spill_forgets_after_keep_days(project: Project) -> None:
     texts = project.store.table("vectors").to_arrow()
     assert texts.num_rows == 2, "the retired passage and the new one; the first row is old"
     assert newest(project.store).number == 2
+
+
+def test_store_path_that_is_a_file_and_object_stores_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "store"
+    file.write_text("not a folder")
+    with pytest.raises(StoreError, match="is a file"):
+        find_store(str(file))
+    with pytest.raises(StoreError, match="object store"):
+        find_store("s3://bucket/store")
+
+
+def test_listing_that_broke_off_is_not_told_as_nothing_changed(project: Project) -> None:
+    project.write("a.md", "# A\n\nText.\n")
+    project.refresh()
+    (project.root / "docs").rename(project.root / "away")
+    report = project.refresh()
+    assert "could not be listed" in str(report.reason)
+    assert report.exit_code == 4
+
+
+def test_estimate_is_not_misled_by_a_small_run(project: Project) -> None:
+    for n in range(20):
+        project.write(f"d{n}.md", f"# {n}\n\n" + f"word{n} " * 50)
+    project.refresh()
+    table = project.store.table("publications")
+    slow = '{"embed_ms": 30000}'
+    row = table.to_arrow().to_pylist()[0] | {"number": 2, "tokens_embedded": 5, "counts": slow}
+    table.add([row])
+    project.write("new.md", "# New\n\nA few more words.\n")
+    now = project.now
+    report = plan_knowledge(project.config, now=now, run_id="plan", ports=project.ports())
+    assert report.estimate is not None
+    assert report.estimate.seconds is not None
+    assert report.estimate.seconds < 1

@@ -126,6 +126,7 @@ def test_what_a_refresh_published_passes(project: Project) -> None:
         "chunks": 8,
         "explained": {},
         "problems": [],
+        "unreachable": {},
     }
     assert found.exit_code == 0
     assert len(project.encoder.encoded) == 8
@@ -644,3 +645,10 @@ def test_verify_shares_no_code_with_what_it_checks() -> None:
                 parts = (node.module or "").split(".")
                 assert parts[:1] != ["pipelines"] or parts[1] not in shared, file
                 assert node.module != "pipelines.documents.chunks", file
+
+
+def test_source_that_cannot_be_reached_is_named_and_not_called_well(project: Project) -> None:
+    (project.root / "docs").rename(project.root / "away")
+    found = verify(project, sources=True)
+    assert (found.ok, found.exit_code) == (True, 4)
+    assert list(found.unreachable) == ["docs"]
