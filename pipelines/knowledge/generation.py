@@ -128,7 +128,6 @@ class Candidate:
         self._store = store
         self.generation, version = published
         self._table: Table = store.table(self.generation)
-        self._written = False
         self._guard(store.write, self._table.restore, version)
         self._expected = self._table.version
 

@@ -191,7 +191,8 @@ def refresh_lock(
         about.write_text(json.dumps({"pid": os.getpid(), "run": run, "since": now.isoformat()}))
         yield
     finally:
-        about.unlink(missing_ok=True)
+        if f"(run {run}," in _holder(about):  # somebody may have taken over meanwhile
+            about.unlink(missing_ok=True)
         lock.release()
 
 
