@@ -2,17 +2,15 @@
 
 import contextlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
-from pipelines.knowledge.side import add_rows, compact, forget_versions, rows
+from pipelines.knowledge.side import READ, add_rows, compact, forget_versions, rows
 from pipelines.knowledge.store import Store
 from pipelines.records import Vectors
 
-READ = timedelta(hours=1)
-"""No reading of this table takes longer."""
 BUFFERED = 100
 """Questions kept in memory before they are written together."""
 

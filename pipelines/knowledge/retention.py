@@ -13,6 +13,7 @@ from pipelines.knowledge.generation import PREFIX, is_tagged, tag, untag
 from pipelines.knowledge.ledger import Publication, State, publications
 from pipelines.knowledge.scans import prune_scans
 from pipelines.knowledge.side import FRAGMENTS, compact, forget_versions
+from pipelines.knowledge.side import READ as READ_SIDE
 from pipelines.knowledge.spill import prune_spill
 from pipelines.knowledge.store import Store, remove_leftovers
 from pipelines.knowledge.tables import SIDE_TABLES
@@ -127,7 +128,7 @@ def clean_up(
     if not any(hold.kind in NEEDS_SPILL for hold in standing):
         prune_spill(store, keep_days=keep_days, now=now)
     prune_scans(store, keep_days=keep_days, now=now)
-    _tend_tables(store, keep_days=keep_days, longest_read=longest_read, thorough=thorough)
+    _tend_tables(store, keep_days=keep_days, thorough=thorough)
     remove_leftovers(store, older_than_seconds=longest_read.total_seconds(), now=now)
 
 
@@ -210,13 +211,8 @@ def _committed_at(table: "Table") -> dict[int, datetime]:
     return {v["version"]: v["timestamp"].astimezone() for v in table.list_versions()}
 
 
-def _tend_tables(
-    store: Store, *, keep_days: float, longest_read: timedelta, thorough: bool
-) -> None:
+def _tend_tables(store: Store, *, keep_days: float, thorough: bool) -> None:
     for name in ("publications", *SIDE_TABLES):
-        compacted = compact(store, name, most=1 if thorough else FRAGMENTS)
-        # A run that spills much has compacted the spill by itself, more than once.
-        if name == "vectors":
-            forget_versions(store, name, older_than=longest_read)
-        elif compacted:
-            forget_versions(store, name, older_than=timedelta(days=keep_days))
+        if compact(store, name, most=1 if thorough else FRAGMENTS):
+            keep = READ_SIDE if name == "vectors" else timedelta(days=keep_days)
+            forget_versions(store, name, older_than=keep)

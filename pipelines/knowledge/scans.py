@@ -1,17 +1,18 @@
 """The ``scans`` table: every listing, and what waited after it."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.knowledge.ledger import Publication
-from pipelines.knowledge.side import add_rows, before, compact, delete_rows, forget_versions
+from pipelines.knowledge.side import READ, add_rows, before, compact, delete_rows, forget_versions
 from pipelines.knowledge.store import Store
 from pipelines.knowledge.tables import among, not_among
 
-READ = timedelta(hours=1)
-"""No reading of this table takes longer."""
+ALWAYS_KEPT = 4
+"""Scans of a source that may have to stay, however old they are."""
 
 _FACTS = [
     "source", "run", "started_at", "seconds", "complete", "error", "listed", "source_version",
@@ -73,9 +74,10 @@ def record_scans(store: Store, scans: list[Scan]) -> None:
 
 def prune_scans(store: Store, *, keep_days: float, now: datetime) -> None:
     """Deletes older scans, but those that somebody still asks for, however old they are."""
-    sources = store.table("scans").search().select(["source"]).to_arrow()["source"].to_pylist()
     old = before("started_at", now - timedelta(days=keep_days))
-    for source in sorted(set(sources)):
+    rows = store.table("scans").search().where(old).select(["source"]).to_arrow()
+    counted = Counter(rows["source"].to_pylist())
+    for source in sorted(s for s, count in counted.items() if count > ALWAYS_KEPT):
         kept = not_among("run", _still_asked_for(scans_of(store, source)))
         delete_rows(store, "scans", f"{among('source', [source])} AND {old} AND {kept}")
 

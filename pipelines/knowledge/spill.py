@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipelines.knowledge import tables
 from pipelines.knowledge.generation import SLICE, rows_of, vectors_by_hash
 from pipelines.knowledge.ledger import State
-from pipelines.knowledge.side import before, compact, delete_rows
+from pipelines.knowledge.side import READ, before, compact, delete_rows, forget_versions
 from pipelines.knowledge.store import Store
 from pipelines.records import Vectors
 
@@ -32,7 +32,8 @@ def spill(store: Store, fingerprint: str, vectors: Mapping[str, Vectors], *, now
     )
     store.write(store.table("vectors").add, data)
     # A large run adds hundreds of fragments, and looks into all of them for every batch.
-    compact(store, "vectors")
+    if compact(store, "vectors"):
+        forget_versions(store, "vectors", older_than=READ)
 
 
 def spilled(store: Store, fingerprint: str, text_hashes: Iterable[str]) -> dict[str, Vectors]:
