@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from flows.audits import audit_summary
 from flows.markdown import code, plain, sentence, stage_bar, table, within
 from pipelines.config import Config, GitSource
-from pipelines.knowledge import QuarantineRow
+from pipelines.knowledge import QuarantineRow, audits, find_store
 from pipelines.planning import Change, Hold, Kind
 from pipelines.records import Progress
 from pipelines.refresh import SIGNS, Report, SourceReport, summary
@@ -182,6 +183,17 @@ async def show_receipt(report: Report, config: Config) -> None:
 
     key = f"refresh-{report.knowledge}"
     await acreate_markdown_artifact(receipt(report, config), key=key, description="The receipt")
+
+
+async def show_audit(report: Report, config: Config) -> None:
+    """Keeps ``audit-<name>`` of a run that audited something; others leave the former one."""
+    from prefect.artifacts import acreate_markdown_artifact
+
+    found = (a for a in audits(find_store(config.store_uri)) if a.run == report.run)
+    audit = next(found, None)
+    if audit is not None:
+        key, text = f"audit-{report.knowledge}", audit_summary(report, audit, config)
+        await acreate_markdown_artifact(text, key=key, description="What was expected, and found")
 
 
 async def show_quarantine(rows: Sequence[QuarantineRow], knowledge: str) -> None:

@@ -10,6 +10,7 @@ How a run ends, by the exit code that the command line would give:
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,16 @@ from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.artifacts import ProgressBar, show_quarantine, show_receipt
+from flows.artifacts import ProgressBar, show_audit, show_quarantine, show_receipt
 from flows.events import emit, failed, unreachable
+from flows.holds import to_decide, to_look
 from flows.server import check_server, logged_to_server
 from flows.tasks import as_task
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError, ListingBrokenOff, StaleproofError, StoreError
 from pipelines.knowledge import find_store, newest, quarantine
-from pipelines.quality import suites_hash
+from pipelines.planning import Hold
+from pipelines.quality import verdict_basis
 from pipelines.records import Happened, Progress
 from pipelines.refresh import Ports, Report, Request, refresh_knowledge, summary
 
@@ -152,7 +155,8 @@ async def _run_engine(config: Config, request: Request, run_id: str, ports: Port
         extra={"event": "refresh.ended", "run": run_id},
     )
     await show_receipt(report, config)
-    standing = quarantine(find_store(config.store_uri), suites_hash(config.limits))
+    await show_audit(report, config)
+    standing = quarantine(find_store(config.store_uri), verdict_basis(config))
     await show_quarantine(standing, config.knowledge.name)
     return report
 
@@ -179,10 +183,20 @@ def done(report: Report) -> State[Any]:
     if report.pinned:
         said += " To go on: staleproof unpin."
     elif report.holds:
-        waits = ", ".join(f"{hold.id} ({hold.kind}: {hold.why})" for hold in report.holds[:5])
-        said += f" Waits for a person: {waits}. To decide: staleproof holds."
+        said += f" {_waits(report.holds)}"
     name = "Pinned" if report.pinned else "Held" if report.holds else None
     return Completed(name=name or "Completed", message=said, data=report.to_dict())
+
+
+def _waits(holds: Sequence[Hold]) -> str:
+    """What waits for a person, what failed its audit first, and the next commands."""
+    first, *others = sorted(holds, key=lambda hold: hold.kind != "audit")
+    whose = f"Source {first.source}" if first.source else "This run"
+    look = to_look(first.kind, first.id)
+    said = f"{whose} is held ({first.kind}): {first.why}."
+    said += f" To look: {look}." if look else ""
+    said += f" To decide: {', or '.join(to_decide(first.id))}."
+    return said + (f" {len(others):,} more: staleproof holds." if others else "")
 
 
 async def _try_again(this: FlowRun, retries: int, delay_seconds: int) -> None:

@@ -34,7 +34,7 @@ from pipelines.knowledge import (
     tagged_state,
     withheld_of,
 )
-from pipelines.planning import source_rules
+from pipelines.planning import rules_on
 from pipelines.records import Encoder, LoadEncoder
 
 NOTHING_YET = "Nothing is published in {store} yet."
@@ -115,7 +115,9 @@ def search_knowledge(
     encoder = load_encoder(model, root=config.root, batch_size=config.embedder.batch_size)
     check_fingerprint(encoder, fingerprint)
     vector = encoder.encode_query(question.text)
-    withheld = last.withheld if state == last.state else _withheld_today(config, store, last, state)
+    withheld = frozenset(last.withheld)
+    if state != last.state:
+        withheld = _withheld_today(config, store, last, state, now)
     only = Filter(question.labels, withheld, question.domain)
     rows = search_state(store, state, vector, k=question.k, only=only)
     hits = tuple(_hit(row) for row in rows)
@@ -188,13 +190,13 @@ def _wanted(
 
 
 def _withheld_today(
-    config: Config, store: Store, last: Publication, state: State
+    config: Config, store: Store, last: Publication, state: State, now: datetime
 ) -> frozenset[str]:
     """An older state, or one not published, shows no more than today's labels allow."""
     return withheld_of(
         published_documents(store, state),
         newest=published_documents(store, last.state),
-        rules={s.name: source_rules(s) for s in config.sources},
+        rules=rules_on(config, now.date()),
         known=known_documents(store),
         taken_down=all_taken_down(open_takedowns(store).values()),
     ) | frozenset(last.withheld)

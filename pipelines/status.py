@@ -31,7 +31,7 @@ from pipelines.knowledge import (
     readable_states,
     scans_of,
 )
-from pipelines.quality import suites_hash
+from pipelines.quality import verdict_basis
 
 HEALTH = {"unknown": "unknown", "ok": "healthy", "warn": "warning", "error": "degraded"}
 WORST = ("degraded", "warning", "unknown", "healthy")
@@ -94,7 +94,7 @@ def show_status(config: Config, *, now: datetime) -> Status:
     last = newest(store) if store else None
     rows = publications(store) if store else []
     standing = [h for h in holds(store) if h.state in (OPEN, ACCEPTED)]
-    failed = Counter(q.source for q in quarantine(store, suites_hash(config.limits)))
+    failed = Counter(q.source for q in quarantine(store, verdict_basis(config)))
     documents: Counter[str] = Counter()
     if store and last:
         documents = Counter(d.source for d in published_documents(store, last.state).values())

@@ -67,6 +67,21 @@ SHAPES: dict[str, dict[str, Any]] = {
     "verify --sample 2 --sources": {**keys("ok publication documents chunks explained problems")},
     "quarantine list": {"documents": [_QUARANTINED]},
     "quarantine show docs/broken.md": {"documents": [{**_QUARANTINED, "excerpt": None}]},
+    "audit": {
+        **keys("ok knowledge publication at compared_with documents chunks"),
+        **keys("measures mend history accepted released page"),
+        "verdicts": [
+            keys("grain expectation severity expected passed checked observed failed rows")
+        ],
+    },
+    "audit --explain docs/broken.md": keys(
+        "uri source expectation expected observed since withheld excerpt suite"
+    ),
+    "audit --lint": {
+        "ok": None,
+        "suites": [keys("grain file expectations critical warning")],
+        "golden": keys("folder questions enough"),
+    },
     "freshness": {
         "ok": None,
         "sources": [keys("name state last_complete_scan_at oldest_pending_at")],

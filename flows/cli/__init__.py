@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from flows.cli import decisions, knowledge, start
+from flows.cli.audit import audit
 from flows.cli.doors import Answer, Session, answer_or_explain, say, show_warnings
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _KNOWLEDGE = Group.create_ordered("Knowledge")
 _DECISIONS = Group.create_ordered("Decisions")
+_AUDIT = Group.create_ordered("Audit")
 _GLOBAL = Group("For every command")
 
 
@@ -62,6 +64,7 @@ _AREAS: dict[Group, tuple[App | Callable[..., Answer], ...]] = {
         decisions.drop,
         decisions.quarantine_app,
     ),
+    _AUDIT: (audit,),
 }
 for _group, _commands in _AREAS.items():
     for _place, _command in enumerate(_commands):

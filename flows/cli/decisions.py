@@ -1,6 +1,6 @@
 """Commands by which a person decides: roll back, withhold, holds, quarantine."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
@@ -197,22 +197,37 @@ def quarantine_show(
     """
     from pipelines.decide import show_quarantined
 
-    shown = show_quarantined(session.config(), uri, labels=split_labels(labels))
+    today = session.now.astimezone(UTC).date()
+    shown = show_quarantined(session.config(), uri, labels=split_labels(labels), on=today)
     document = _failed(shown.row) | {"excerpt": shown.excerpt}
     return Answer({"documents": [document]}, render.show_one_quarantined)
 
 
 @quarantine_app.command(name="release")
-def quarantine_release(uri: str, /, *, session: Given) -> Answer:
-    """Publish a document in spite of a failed check, where that leaves a text to publish.
+def quarantine_release(uri: str, /, *, reason: str, session: Given) -> Answer:
+    """Let exactly this version of a document through what its text was checked for.
+
+    The next refresh publishes it; the history says who let it out, and why.
 
     Args:
         uri: The document.
+        reason: Why; it is kept.
         session: Of this call.
     """
-    from pipelines.decide import refuse_release
+    from pipelines.decide import release_quarantined
 
-    raise refuse_release(session.config(), uri)
+    row = release_quarantined(session.config(), uri, reason=reason, signed=session.signed())
+    return Answer({"documents": [_failed(row) | {"reason": reason}]}, _show_released)
+
+
+def _show_released(console: Console, data: dict[str, Any], now: datetime) -> None:
+    del now
+    row = data["documents"][0]
+    console.print(
+        f"{row['uri']} is let out in spite of {row['expectation']}."
+        " To publish it: staleproof refresh",
+        soft_wrap=True,
+    )
 
 
 @quarantine_app.command(name="retry")

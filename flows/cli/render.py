@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.cli.words import ago, as_of, counted, lasting
+from flows.holds import to_decide, to_look
 
 HEALTH_STYLES = {
     "healthy": "green",
@@ -191,8 +192,11 @@ def show_holds(console: Console, data: dict[str, Any], now: datetime) -> None:
             console.print(f"    … and {len(hold['items']) - SHOWN_ITEMS:,} more")
         if hold["state"] == "accepted":
             console.print("  Accepted; the next refresh applies it.\n")
-        else:
-            console.print(f"  staleproof accept {hold['id']}   staleproof drop {hold['id']}\n")
+            continue
+        look = to_look(hold["kind"], hold["id"])
+        if look:
+            console.print(f"  to look      {look}", soft_wrap=True)
+        console.print(f"  to decide    {'   '.join(to_decide(hold['id']))}\n", soft_wrap=True)
 
 
 def show_quarantine(console: Console, data: dict[str, Any], now: datetime) -> None:

@@ -36,16 +36,19 @@ def init(
 ) -> Answer:
     """Write a configuration for a folder or a git repository of documents.
 
-    Writes only what is missing: staleproof.toml, and the line of .gitignore that keeps the store
-    out of git.
+    Writes only what is missing: staleproof.toml, the suites of what documents must be to be
+    published, and the line of .gitignore that keeps the store out of git.
 
     Args:
         documents: A folder; or the URL, bundle or bare folder of a git repository.
         session: Of this call.
     """
-    from pipelines.config import template
+    from pipelines.config import load_config, template
+    from pipelines.quality import write_suites
 
     file = _file(session.config_path)
+    if file.exists():
+        load_config(file)  # a broken one is told before anything is written
     place = _place(documents, file.absolute().parent)
     text = template(
         knowledge=place.name, source=place.name, kind=place.kind, location=place.location
@@ -53,6 +56,10 @@ def init(
     written: list[str] = []
     kept: list[str] = []
     (written if _write_new(file, text) else kept).append(str(file))
+    suites = file.parent / load_config(file).audit.expectations
+    new = write_suites(suites)
+    for suite in sorted(suites.glob("*.json")):
+        (written if suite in new else kept).append(str(suite))
     ignored = file.parent / ".gitignore"
     (written if _add_line(ignored, STORE_LINE) else kept).append(str(ignored))
     data = {

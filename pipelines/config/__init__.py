@@ -2,7 +2,10 @@
 
 from pipelines.config.loader import load_config
 from pipelines.config.models import (
+    Action,
+    AuditPolicy,
     Config,
+    DomainPolicy,
     EmbedderConfig,
     FilesSource,
     GitSource,
@@ -18,7 +21,10 @@ from pipelines.config.starter import template
 from pipelines.config.values import parse_duration
 
 __all__ = [
+    "Action",
+    "AuditPolicy",
     "Config",
+    "DomainPolicy",
     "EmbedderConfig",
     "FilesSource",
     "GitSource",

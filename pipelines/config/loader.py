@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from pipelines.config.models import SOURCE_KINDS, Config, Section, Settings, SourceRule, nearest
+from pipelines.config.models import SOURCE_KINDS, TABLES, Config, Section, Settings, nearest
 from pipelines.errors import ConfigError
 
 FILE_NAME = "staleproof.toml"
@@ -33,6 +33,7 @@ _ALLOWED = {
     "less_than_equal": "at most {le}",
     "greater_than_equal": "at least {ge}",
     "value_error": "{error}",
+    "literal_error": "{expected}",
     "union_tag_invalid": "one of {expected_tags}",
 }
 """What pydantic found wrong, by its type -> what may stand there."""
@@ -212,8 +213,8 @@ def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
     for part in loc[:-1]:
         if isinstance(part, int):
             continue
-        if part == "rules":
-            model = SourceRule
+        if part in TABLES:
+            model = TABLES[part]
         elif part in SOURCE_KINDS:
             model = SOURCE_KINDS[part]
         else:

@@ -106,6 +106,65 @@ class QueriesPolicy(Section):
     keep_text: Flag = Field(default=False, description="keep its words as well")
 
 
+Metadata = Literal["title", "domain", "labels", "owner", "effective", "valid_until"]
+PersonalData = Literal["card", "iban", "national-id", "email", "phone", "name"]
+Action = Literal["quarantine", "warn", "no-training"]
+"""What becomes of a document in which something was found."""
+
+
+class AuditPolicy(Section):
+    """Section ``[audit]``."""
+
+    expectations: Text = Field(
+        default="data/expectations", description="a folder of suites; the built-in ones otherwise"
+    )
+    golden: Text = Field(
+        default="data/golden", description="a folder of *.jsonl: questions and their documents"
+    )
+    languages: tuple[Word, ...] = Field(
+        default=(), description="that documents may have, as ISO 639-1 codes; [] = any"
+    )
+    required: tuple[Metadata, ...] = Field(
+        default=(), description="front matter that every document must have"
+    )
+    personal_data: tuple[PersonalData, ...] = Field(
+        default=("card", "iban", "national-id"),
+        description="what is looked for: card, iban, national-id, email, phone, name",
+    )
+    names_model: str = Field(
+        default="", description='a token classification model that finds names, for "name"'
+    )
+
+    @field_validator("names_model")
+    @classmethod
+    def _found_by_a_model(cls, value: str, info: ValidationInfo) -> str:
+        if not value and "name" in info.data.get("personal_data", ()):
+            raise ValueError('a model, where personal_data has "name"')
+        return value
+
+
+class DomainPolicy(Section):
+    """One ``[[domains]]``: what holds for the documents of a domain."""
+
+    name: Word = Field(description="of the domain")
+    review: Flag = Field(default=False, description="its changes wait for a person")
+    expired: Literal["attention", "withhold"] = Field(
+        default="attention", description="past valid_until: attention (it is named) | withhold"
+    )
+    secrets: Action = Field(
+        default="quarantine", description="where one is found: quarantine | warn | no-training"
+    )
+    personal_data: Action = Field(
+        default="quarantine", description="where some is found: quarantine | warn | no-training"
+    )
+    languages: tuple[Word, ...] | None = Field(
+        default=None, description="instead of those of [audit]"
+    )
+    required: tuple[Metadata, ...] | None = Field(
+        default=None, description="instead of those of [audit]"
+    )
+
+
 class SourceRule(Section):
     """One ``[[sources.rules]]``; what it leaves out is taken from the source."""
 
@@ -181,6 +240,8 @@ def _is_local(url: str) -> bool:
 
 
 SOURCE_KINDS: dict[str, type[SourceKeys]] = {"files": FilesSource, "git": GitSource}
+TABLES: dict[str, type[Section]] = {"rules": SourceRule, "domains": DomainPolicy}
+"""What a list of tables holds, by its key."""
 
 
 class Settings(Section):
@@ -196,13 +257,21 @@ class Settings(Section):
     queries: QueriesPolicy = Field(
         default=QueriesPolicy(), description="what is remembered of questions"
     )
+    audit: AuditPolicy = Field(
+        default=AuditPolicy(), description="what documents must be to be published"
+    )
+    domains: tuple[DomainPolicy, ...] = Field(
+        default=(), description="policy of single domains: one [[domains]] for each"
+    )
     sources: tuple[Annotated[FilesSource | GitSource, Field(discriminator="kind")], ...] = Field(
         default=(), description="where documents come from: one [[sources]] for each place"
     )
 
-    @field_validator("sources")
+    @field_validator("sources", "domains")
     @classmethod
-    def _named_once(cls, value: tuple[SourceKeys, ...]) -> tuple[SourceKeys, ...]:
+    def _named_once(
+        cls, value: tuple[SourceKeys | DomainPolicy, ...]
+    ) -> tuple[SourceKeys | DomainPolicy, ...]:
         twice = [name for name, n in Counter(s.name for s in value).items() if n > 1]
         if twice:
             raise ValueError(f"named differently; more than one is called {', '.join(twice)}")
@@ -222,6 +291,27 @@ class Config(Settings):
         """Where the store is: an absolute path, or the URI as it was given."""
         store = self.knowledge.store
         return store if "://" in store else str(self.root / store)
+
+    @property
+    def expectations(self) -> Path:
+        """The folder of the suites, which need not be there."""
+        return self.root / self.audit.expectations
+
+    @property
+    def golden(self) -> Path:
+        """The folder of the golden questions, which need not be there."""
+        return self.root / self.audit.golden
+
+    def domain(self, name: str) -> DomainPolicy:
+        """The policy of a domain, with what ``[audit]`` says where it is silent."""
+        found = next((d for d in self.domains if d.name == name), None)
+        policy = found or DomainPolicy(name=name)
+        shared = {
+            key: getattr(self.audit, key)
+            for key in ("languages", "required")
+            if getattr(policy, key) is None
+        }
+        return policy.model_copy(update=shared)
 
     def source(self, name: str) -> FilesSource | GitSource:
         """The source of that name.

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from pipelines.config.loader import FILE_NAME, check_text
-from pipelines.config.models import SOURCE_KINDS, Settings, SourceKeys, SourceRule
+from pipelines.config.models import SOURCE_KINDS, DomainPolicy, Settings, SourceKeys, SourceRule
 
 _Line = tuple[str, str]
 """What TOML reads, and the comment beside it."""
@@ -22,6 +22,7 @@ _HEAD = """\
 """
 
 _RULE = {"match": "private/**", "domain": "management", "labels": ["managers"], "train": False}
+_DOMAIN = {"name": "management", "review": True, "languages": ["en"], "required": ["owner"]}
 
 
 def template(*, knowledge: str, source: str, kind: Literal["files", "git"], location: str) -> str:
@@ -38,7 +39,7 @@ def template(*, knowledge: str, source: str, kind: Literal["files", "git"], loca
     """
     place = "path" if kind == "files" else "url"
     given = {"name": source, place: location, "domain": source, "labels": ["public"]}
-    text = "\n".join([_HEAD, *_sections(knowledge), _source(kind, given), _rule()])
+    text = "\n".join([_HEAD, *_sections(knowledge), _source(kind, given), _rule(), _domain()])
     check_text(text, Path(FILE_NAME))
     return text
 
@@ -64,8 +65,16 @@ def _source(kind: str, given: dict[str, Any]) -> str:
 
 def _rule() -> str:
     head = ("[[sources.rules]]", SourceKeys.model_fields["rules"].description or "")
-    lines = _aligned([head, *_lines(SourceRule, SourceRule.model_fields, _RULE)])
-    return "".join(f"# {line}\n" for line in lines.splitlines())
+    return _example([head, *_lines(SourceRule, SourceRule.model_fields, _RULE)])
+
+
+def _domain() -> str:
+    head = ("[[domains]]", Settings.model_fields["domains"].description or "")
+    return _example([head, *_lines(DomainPolicy, DomainPolicy.model_fields, _DOMAIN)])
+
+
+def _example(lines: list[_Line]) -> str:
+    return "".join(f"# {line}\n" for line in _aligned(lines).splitlines())
 
 
 def _lines(model: type[BaseModel], keys: Iterable[str], given: dict[str, Any]) -> list[_Line]:

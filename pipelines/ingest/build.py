@@ -3,18 +3,18 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines.config import Limits
-from pipelines.ingest.prepare import Prepared, needs_bytes, prepare
+from pipelines.ingest.check import check_chunks, check_documents
+from pipelines.ingest.prepare import Prepared, Read, needs_bytes, prepare, read
 from pipelines.ingest.rows import rewritten, rows_of_batch
 from pipelines.knowledge import Candidate, State, Store, rows_of, spill, spilled, vectors_in
 from pipelines.planning import Change, Rejected
-from pipelines.quality import check_chunks
+from pipelines.quality import Checks, Judged, Verdict, excerpt, merged
 from pipelines.records import (
     Encoder,
     Failure,
@@ -27,9 +27,9 @@ from pipelines.records import (
 )
 
 BATCH_TEXTS = 256
-"""Passages embedded between two writes: what a killed run may have to embed again."""
+"""Passages embedded before they reach the spill: what a killed run may have to embed again."""
 BATCH_DOCUMENTS = 64
-BATCH_BYTES = 4_000_000
+BATCH_CHARACTERS = 500_000
 """Of documents held in memory at a time, unless one alone is larger."""
 REWRITE_DOCUMENTS = 200
 
@@ -47,11 +47,35 @@ class Tally:
     embed_seconds: float = 0.0
     write_seconds: float = 0.0
     rejected: list[Rejected] = field(default_factory=list)
+    verdicts: tuple[Verdict, ...] = ()
+    """On documents and passages before they were written."""
     excerpts: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     """Documents that wait, and why: they changed or vanished while they were read."""
     slowest: list[tuple[float, str]] = field(default_factory=list)
-    """Seconds to read and cut, uri."""
+    """Seconds to read, uri."""
+
+    def plus(self, other: "Tally") -> "Tally":
+        """This and what else the same run did."""
+        return Tally(
+            embedded=self.embedded + other.embedded,
+            reused=self.reused + other.reused,
+            deleted=self.deleted + other.deleted,
+            tokens_embedded=self.tokens_embedded + other.tokens_embedded,
+            embed_seconds=self.embed_seconds + other.embed_seconds,
+            write_seconds=self.write_seconds + other.write_seconds,
+            rejected=[*self.rejected, *other.rejected],
+            verdicts=merged(self.verdicts, other.verdicts),
+            excerpts=self.excerpts | other.excerpts,
+            unread=self.unread | other.unread,
+            slowest=sorted([*self.slowest, *other.slowest], reverse=True)[:5],
+        )
+
+    def again(self) -> "Tally":
+        """For another try of the same run: what was embedded and found out stays, the rest not."""
+        return replace(
+            self, reused=0, deleted=0, rejected=list(self.rejected), unread=dict(self.unread)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +88,9 @@ class Work:
     sources: Mapping[str, Source]
     encoder: Callable[[], Encoder]
     """Called when a document must be cut, and not before."""
-    limits: Limits
+    checks: Checks
+    duplicates: Mapping[str, str]
+    """Uri -> another document of the same bytes."""
     now: datetime
     step: Step
     on_event: Listener
@@ -79,11 +105,20 @@ def known_vectors(
     return found | (spilled(store, fingerprint, missing) if missing else {})
 
 
-def build_candidate(work: Work, changes: Sequence[Change]) -> tuple[State, Tally]:
+def build_candidate(
+    work: Work, changes: Sequence[Change], tally: Tally | None = None
+) -> tuple[State, Tally]:
     """Writes the changes behind a fence, batch by batch of whole documents.
 
-    Memory stays bounded by one batch. Embeddings reach the spill before they reach the table, so
+    Documents are checked before they are cut, passages and vectors before they are written, so
+    that what is published of a failing document is never touched. Memory stays bounded by one
+    batch. Embeddings reach the spill before they reach the table, so
     a killed run loses at most one batch of them.
+
+    Args:
+        work: What it works with.
+        changes: What to write.
+        tally: Of a former try of this run, whose embeddings count as well.
 
     Returns:
         The version to audit and publish, and what was done.
@@ -91,7 +126,7 @@ def build_candidate(work: Work, changes: Sequence[Change]) -> tuple[State, Tally
     Raises:
         Overtaken: Another refresh took over the table.
     """
-    tally = Tally()
+    tally = Tally() if tally is None else tally.again()
     candidate = Candidate(work.store, work.published)
     versions = work.step("versions", _versions, work.sources, changes, retryable=True)
     from_bytes = [c for c in changes if needs_bytes(c)]
@@ -99,8 +134,9 @@ def build_candidate(work: Work, changes: Sequence[Change]) -> tuple[State, Tally
     removed = [c for c in changes if c.policy is None]
     done, total = 0, len(changes)
     for number, batch in enumerate(_batches(work, from_bytes, tally), start=1):
-        rows = work.step(f"embed:batch {number}", _embedded_rows, work, batch, versions, tally)
-        work.step(f"write:batch {number}", _replace, work, candidate, batch, rows, tally)
+        good = work.step(f"check:batch {number}", _checked, work, batch, tally)
+        rows = work.step(f"embed:batch {number}", _embedded_rows, work, good, versions, tally)
+        work.step(f"write:batch {number}", _replace, work, candidate, good, rows, tally)
         done += len(batch)
         work.on_event(Progress("embed", done + len(tally.unread) + len(tally.rejected), total))
     for number, start in enumerate(range(0, len(rewritten), REWRITE_DOCUMENTS), start=1):
@@ -112,35 +148,63 @@ def build_candidate(work: Work, changes: Sequence[Change]) -> tuple[State, Tally
     return candidate.finish(), tally
 
 
-def _batches(work: Work, changes: Sequence[Change], tally: Tally) -> Iterator[list[Prepared]]:
-    batch: list[Prepared] = []
-    texts = size = 0
+def _batches(work: Work, changes: Sequence[Change], tally: Tally) -> Iterator[list[Read]]:
+    batch: list[Read] = []
+    size = 0
     for change in changes:
         started = time.perf_counter()
-        prepared = prepare(change, work.sources[change.source], work.encoder())
+        one = read(change, work.sources[change.source])
         tally.slowest = sorted(
             [*tally.slowest, (time.perf_counter() - started, change.uri)], reverse=True
         )[:5]
-        if isinstance(prepared, str):
-            tally.unread[change.uri] = prepared
-        elif isinstance(prepared, Failure):
-            _reject(change, prepared, tally)
+        if isinstance(one, str):
+            tally.unread[change.uri] = one
+        elif isinstance(one, Failure):
+            _reject(change, one, tally)
         else:
-            batch.append(prepared)
-            texts += len(prepared.chunks)
-            size += len(prepared.document.text)
-        if texts >= BATCH_TEXTS or len(batch) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            batch.append(one)
+            size += len(one.document.text)
+        if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_CHARACTERS:
             yield batch
-            batch, texts, size = [], 0, 0
+            batch, size = [], 0
     if batch:
         yield batch
 
 
-def _reject(change: Change, failure: Failure, tally: Tally, excerpt: str | None = None) -> None:
+def _reject(change: Change, failure: Failure, tally: Tally, shown: str | None = None) -> None:
     if change.found is not None:
         tally.rejected.append(Rejected(change.found, failure, known=False))
-    if excerpt:
-        tally.excerpts[change.uri] = excerpt
+    if shown:
+        tally.excerpts[change.uri] = shown
+
+
+def _checked(work: Work, batch: list[Read], tally: Tally) -> list[Prepared]:
+    """The documents of a batch whose text passed, cut."""
+    judged = check_documents(
+        batch,
+        work.checks,
+        store=work.store,
+        published=work.published,
+        duplicates=work.duplicates,
+    )
+    _keep_verdicts(work, judged, {one.change.uri: one for one in batch}, tally)
+    good = [one for one in batch if one.change.uri not in judged.failures]
+    prepared = [
+        prepare(one, work.encoder(), judged.findings.get(one.change.uri, ())) for one in good
+    ]
+    for one in prepared:
+        if not one.chunks:
+            _reject(one.change, Failure("document_has_passages", "0 passages"), tally)
+    return [one for one in prepared if one.chunks]
+
+
+def _keep_verdicts(
+    work: Work, judged: Judged, batch: Mapping[str, Read | Prepared], tally: Tally
+) -> None:
+    tally.verdicts = merged(tally.verdicts, judged.verdicts)
+    for uri, failure in judged.failures.items():
+        shown = excerpt(batch[uri].document.text, work.checks)
+        _reject(batch[uri].change, failure, tally, shown)
 
 
 def _embedded_rows(
@@ -150,6 +214,8 @@ def _embedded_rows(
     tally: Tally,
 ) -> pa.Table | None:
     """Vectors for a batch: looked up, else embedded and spilled; then checked, by document."""
+    if not batch:
+        return None
     started = time.perf_counter()
     hashes = [h for one in batch for h in one.hashes]
     vectors = known_vectors(work.store, work.published, work.fingerprint, hashes)
@@ -169,23 +235,13 @@ def _embedded_rows(
     tally.embedded += len(missing)
     tally.tokens_embedded += sum(chunk.tokens for chunk in missing.values())
     tally.reused += len(hashes) - len(missing)
-    good = [one for one in batch if _passes(work, one, vectors, tally)]
-    rows = rows_of_batch(good, vectors, versions, work.encoder().dimension)
+    encoder = work.encoder()
+    judged = check_chunks(batch, vectors, work.checks, encoder)
+    _keep_verdicts(work, judged, {one.change.uri: one for one in batch}, tally)
+    good = [one for one in batch if one.change.uri not in judged.failures]
+    rows = rows_of_batch(good, vectors, versions, encoder.dimension, work.checks.rules)
     tally.embed_seconds += time.perf_counter() - started
     return rows
-
-
-def _passes(work: Work, one: Prepared, vectors: Mapping[str, Vectors], tally: Tally) -> bool:
-    encoder = work.encoder()
-    failure = check_chunks(
-        one.chunks,
-        [vectors[h] for h in one.hashes],
-        dimension=encoder.dimension,
-        max_tokens=encoder.max_tokens,
-    )
-    if failure is not None:
-        _reject(one.change, failure, tally, one.document.text[:500])
-    return failure is None
 
 
 def _versions(sources: Mapping[str, Source], changes: Sequence[Change]) -> dict[str, SourceVersion]:

@@ -1,12 +1,15 @@
 """What changes would cost: everything is read and cut, nothing is embedded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from pipelines.ingest.build import known_vectors
-from pipelines.ingest.prepare import needs_bytes, prepare
+from pipelines.ingest.build import BATCH_DOCUMENTS, known_vectors
+from pipelines.ingest.check import check_documents
+from pipelines.ingest.prepare import Read, needs_bytes, prepare, read
 from pipelines.knowledge import State, Store
 from pipelines.planning import Change, Rejected
+from pipelines.quality import Checks
 from pipelines.records import Failure, Source, Tokens
 
 
@@ -29,31 +32,48 @@ def estimate(
     fingerprint: str,
     sources: Mapping[str, Source],
     tokens: Tokens,
+    checks: Checks,
+    duplicates: Mapping[str, str],
 ) -> dict[str, Cost]:
-    """What the changes would cost, by uri: everything is read and cut, nothing is embedded."""
+    """What the changes would cost, by uri: all is read, checked and cut, nothing is embedded."""
     counted: set[str] = set()
     costs: dict[str, Cost] = {}
-    for change in changes:
-        if not needs_bytes(change):
-            continue
-        prepared = prepare(change, sources[change.source], tokens)
-        if isinstance(prepared, str):
-            continue
-        if isinstance(prepared, Failure):
-            costs[change.uri] = Cost(0, 0, 0, prepared)
-            continue
-        hashes = list(prepared.hashes)
-        known = (
-            set() if store is None else set(known_vectors(store, published, fingerprint, hashes))
+    for batch in _batches(changes, sources, costs):
+        judged = check_documents(
+            batch, checks, store=store, published=published, duplicates=duplicates
         )
-        new = {
-            h: c.tokens
-            for h, c in zip(hashes, prepared.chunks, strict=True)
-            if h not in known and h not in counted
-        }
-        counted |= set(new)
-        costs[change.uri] = Cost(len(new), sum(new.values()), len(hashes) - len(new))
+        costs |= {uri: Cost(0, 0, 0, failure) for uri, failure in judged.failures.items()}
+        for one in batch:
+            if one.change.uri in judged.failures:
+                continue
+            prepared = prepare(one, tokens)
+            hashes = list(prepared.hashes)
+            known = {} if store is None else known_vectors(store, published, fingerprint, hashes)
+            new = {
+                h: c.tokens
+                for h, c in zip(hashes, prepared.chunks, strict=True)
+                if h not in known and h not in counted
+            }
+            counted |= set(new)
+            costs[one.change.uri] = Cost(len(new), sum(new.values()), len(hashes) - len(new))
     return costs
+
+
+def _batches(
+    changes: Sequence[Change], sources: Mapping[str, Source], costs: dict[str, Cost]
+) -> Iterator[list[Read]]:
+    """What can be read, some at a time; of the rest, why it is unfit goes into ``costs``."""
+    wanted = (change for change in changes if needs_bytes(change))
+    while part := list(islice(wanted, BATCH_DOCUMENTS)):
+        batch = []
+        for change in part:
+            one = read(change, sources[change.source])
+            if isinstance(one, Read):
+                batch.append(one)
+            elif isinstance(one, Failure):
+                costs[change.uri] = Cost(0, 0, 0, one)
+        if batch:
+            yield batch
 
 
 def rejected_by_cost(changes: Sequence[Change], costs: Mapping[str, Cost]) -> list[Rejected]:

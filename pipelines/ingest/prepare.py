@@ -1,4 +1,4 @@
-"""One document: read, cut, and its texts named."""
+"""One document: read, then cut, and its texts named."""
 
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
@@ -21,14 +21,24 @@ def text_hash_of(embedded: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """One document, read."""
+
+    change: Change
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """One document, read and cut."""
+    """One document, read, checked and cut."""
 
     change: Change
     document: Document
     chunks: tuple[Chunk, ...]
     hashes: tuple[str, ...]
     """Of the embedded texts."""
+    findings: tuple[str, ...] = ()
+    """What its audit found and a policy may forbid to learn from."""
 
 
 def needs_bytes(change: Change) -> bool:
@@ -46,11 +56,11 @@ def _format(uri: str) -> str:
     return PurePosixPath(uri).suffix.lower()
 
 
-def prepare(change: Change, source: Source, tokens: Tokens) -> Prepared | Failure | str:
-    """Reads and cuts one document.
+def read(change: Change, source: Source) -> Read | Failure | str:
+    """Reads one document.
 
     Returns:
-        The passages; or why this version cannot be published; or why it has to wait.
+        Its text; or why this version cannot be published; or why it has to wait.
     """
     found = change.found
     if found is None:
@@ -63,7 +73,11 @@ def prepare(change: Change, source: Source, tokens: Tokens) -> Prepared | Failur
         return "it changed while it was read"
     asked = found.front_matter if isinstance(found.front_matter, FrontMatter) else None
     document = read_document(data, path=found.entry.path, front_matter=asked)
-    if isinstance(document, Failure):
-        return document
-    chunks = cut(document, tokens)
-    return Prepared(change, document, chunks, tuple(text_hash_of(c.embedded) for c in chunks))
+    return document if isinstance(document, Failure) else Read(change, document)
+
+
+def prepare(one: Read, tokens: Tokens, findings: tuple[str, ...] = ()) -> Prepared:
+    """Cuts one document into passages."""
+    chunks = cut(one.document, tokens)
+    hashes = tuple(text_hash_of(c.embedded) for c in chunks)
+    return Prepared(one.change, one.document, chunks, hashes, findings)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipelines.documents import RECIPE
 from pipelines.ingest.prepare import Prepared
 from pipelines.knowledge import chunk_schema, front_matter_text, source_time
-from pipelines.planning import Change
+from pipelines.planning import Change, Rules, trainable
 from pipelines.records import Chunk, SourceVersion, Vectors
 
 
@@ -18,12 +18,13 @@ def rows_of_batch(
     vectors: Mapping[str, Vectors],
     versions: Mapping[str, SourceVersion],
     dimension: int,
+    rules: Rules,
 ) -> pa.Table | None:
     """A batch as rows, its vectors ``(n, dimension)`` float32; None where it has no passages."""
     rows: list[dict[str, Any]] = []
     kept: list[Vectors] = []
     for one in batch:
-        shared = _document_columns(one, versions.get(one.change.uri))
+        shared = _document_columns(one, versions.get(one.change.uri), rules)
         for chunk, text_hash in zip(one.chunks, one.hashes, strict=True):
             rows.append(shared | _chunk_columns(chunk, text_hash))
             kept.append(vectors[text_hash])
@@ -37,17 +38,19 @@ def rows_of_batch(
     return table.append_column(schema.field("vector"), column).select(schema.names)
 
 
-def _document_columns(one: Prepared, version: SourceVersion | None) -> dict[str, Any]:
+def _document_columns(one: Prepared, version: SourceVersion | None, rules: Rules) -> dict[str, Any]:
     change = one.change
     if change.policy is None or change.found is None:
         raise ValueError(f"{change.uri} has neither policy nor bytes")
+    policy = trainable(change.policy, one.findings, rules)
     return {
         "uri": change.uri,
         "source": change.source,
         "title": one.document.title,
-        "domain": change.policy.domain,
-        "labels": list(change.policy.labels),
-        "train": change.policy.train,
+        "domain": policy.domain,
+        "labels": list(policy.labels),
+        "train": policy.train,
+        "findings": list(one.findings),
         "front_matter": front_matter_text(change.asked),
         "content_hash": change.found.content_hash,
         "recipe": RECIPE,

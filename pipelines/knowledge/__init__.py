@@ -1,27 +1,7 @@
 """The LanceDB store. The only room that imports lancedb."""
 
-from pipelines.knowledge.decisions import (
-    ACCEPTED,
-    CLOSED,
-    DROPPED,
-    OPEN,
-    HoldRow,
-    QuarantineRow,
-    all_taken_down,
-    close_hold,
-    decide_hold,
-    find_hold,
-    forget_mended,
-    holds,
-    lift,
-    open_takedowns,
-    put_in_quarantine,
-    quarantine,
-    record_holds,
-    strike_off,
-    take_down,
-    try_again,
-)
+from pipelines.knowledge.audits import AuditRow, audits, record_audit
+from pipelines.knowledge.compare import changed_rows
 from pipelines.knowledge.generation import (
     Candidate,
     batches,
@@ -36,6 +16,19 @@ from pipelines.knowledge.generation import (
     tag,
     vectors_in,
 )
+from pipelines.knowledge.holds import (
+    ACCEPTED,
+    CLOSED,
+    DROPPED,
+    OPEN,
+    HoldRow,
+    close_hold,
+    decide_hold,
+    find_hold,
+    holds,
+    record_holds,
+    strike_off,
+)
 from pipelines.knowledge.ledger import (
     Publication,
     State,
@@ -46,6 +39,16 @@ from pipelines.knowledge.ledger import (
     publications,
 )
 from pipelines.knowledge.memory import Known, known_documents, remember
+from pipelines.knowledge.quarantine import (
+    QuarantineRow,
+    Released,
+    forget_mended,
+    put_in_quarantine,
+    quarantine,
+    release,
+    released,
+    try_again,
+)
 from pipelines.knowledge.queries import Query, QueryLog
 from pipelines.knowledge.retention import clean_up, kept_states, protecting, readable_states
 from pipelines.knowledge.scans import (
@@ -61,6 +64,12 @@ from pipelines.knowledge.search import Filter, search_state, tagged_state
 from pipelines.knowledge.spill import spill, spill_retired, spilled
 from pipelines.knowledge.store import Store, Write, directly, find_store, open_store, refresh_lock
 from pipelines.knowledge.tables import chunks as chunk_schema
+from pipelines.knowledge.takedowns import (
+    all_taken_down,
+    lift,
+    open_takedowns,
+    take_down,
+)
 from pipelines.knowledge.withdrawals import (
     WITHHELD,
     Signed,
@@ -76,6 +85,7 @@ __all__ = [
     "DROPPED",
     "OPEN",
     "WITHHELD",
+    "AuditRow",
     "Candidate",
     "Filter",
     "HoldRow",
@@ -84,6 +94,7 @@ __all__ = [
     "QuarantineRow",
     "Query",
     "QueryLog",
+    "Released",
     "Scan",
     "Signed",
     "State",
@@ -92,7 +103,9 @@ __all__ = [
     "all_taken_down",
     "append",
     "as_of",
+    "audits",
     "batches",
+    "changed_rows",
     "chunk_schema",
     "clean_up",
     "close_hold",
@@ -125,9 +138,12 @@ __all__ = [
     "put_in_quarantine",
     "quarantine",
     "readable_states",
+    "record_audit",
     "record_holds",
     "record_scans",
     "refresh_lock",
+    "release",
+    "released",
     "remember",
     "rows_of",
     "scans_of",

@@ -27,7 +27,7 @@ SLICE = 500
 
 _DOCUMENT = [
     "uri", "source", "content_hash", "recipe", "domain", "labels", "train", "front_matter",
-    "source_version", "source_at",
+    "source_version", "source_at", "findings",
 ]  # fmt: skip
 
 
@@ -60,6 +60,7 @@ def _published(row: dict[str, Any]) -> Published:
         asked=None if asked is None else FrontMatter.from_dict(json.loads(asked)),
         source_version=row["source_version"],
         source_at=row["source_at"].timestamp(),
+        findings=tuple(row["findings"]),
     )
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from pipelines.knowledge.decisions import ACCEPTED, OPEN, HoldRow, holds
+from pipelines.knowledge.audits import prune_audits
 from pipelines.knowledge.generation import PREFIX, is_tagged, tag, untag
+from pipelines.knowledge.holds import ACCEPTED, OPEN, HoldRow, holds
 from pipelines.knowledge.ledger import Publication, State, publications
 from pipelines.knowledge.scans import prune_scans
 from pipelines.knowledge.side import FRAGMENTS, compact, forget_versions
@@ -128,6 +129,8 @@ def clean_up(
     if not any(hold.kind in NEEDS_SPILL for hold in standing):
         prune_spill(store, keep_days=keep_days, now=now)
     prune_scans(store, keep_days=keep_days, now=now)
+    numbers = [row.number for row in rows if row.state in kept]
+    prune_audits(store, keep_days=keep_days, now=now, kept=numbers)
     _tend_tables(store, keep_days=keep_days, thorough=thorough)
     remove_leftovers(store, older_than_seconds=longest_read.total_seconds(), now=now)
 

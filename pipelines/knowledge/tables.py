@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2
 """A store of another format is refused."""
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -98,6 +98,7 @@ HOLDS = pa.schema(
         pa.field("actor", pa.string()),
         pa.field("reason", pa.string()),
         pa.field("followed_by", pa.string()),
+        pa.field("suites", pa.string()),
     ]
 )
 
@@ -114,6 +115,27 @@ QUARANTINE = pa.schema(
         _required("suites", pa.string()),
         _required("since", TIME),
         _required("run", pa.string()),
+        pa.field("released_at", TIME),
+        pa.field("released_by", pa.string()),
+        pa.field("released_reason", pa.string()),
+    ]
+)
+
+AUDITS = pa.schema(
+    [
+        _required("run", pa.string()),
+        pa.field("number", pa.int64()),
+        _required("at", TIME),
+        _required("report", pa.string()),
+    ]
+)
+
+CANARIES = pa.schema(
+    [
+        _required("fingerprint", pa.string()),
+        _required("question_hash", pa.string()),
+        _required("vector", pa.list_(pa.float32())),
+        _required("at", TIME),
     ]
 )
 
@@ -152,6 +174,8 @@ SIDE_TABLES = {
     "scans": SCANS,
     "holds": HOLDS,
     "quarantine": QUARANTINE,
+    "audits": AUDITS,
+    "canaries": CANARIES,
     "takedowns": TAKEDOWNS,
     "queries": QUERIES,
 }
@@ -186,6 +210,7 @@ def chunks(dimension: int) -> pa.Schema:
             pa.field("front_matter", pa.string()),
             _required("content_hash", pa.string()),
             _required("recipe", pa.string()),
+            _required("findings", TEXTS),
             _required("source_version", pa.string()),
             _required("source_at", TIME),
         ]

@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 
-from pipelines.knowledge.decisions import all_taken_down, open_takedowns, take_down
 from pipelines.knowledge.generation import published_documents
 from pipelines.knowledge.ledger import Publication, State, insert_until_won
 from pipelines.knowledge.memory import Known
 from pipelines.knowledge.store import Store
-from pipelines.planning import Found, Published, SourceRules, TakenDown, withheld_uris
+from pipelines.knowledge.takedowns import all_taken_down, open_takedowns, take_down
+from pipelines.planning import Found, Published, Rules, TakenDown, withheld_uris
 
 WITHHELD = "withheld"
 """The kind of rows that change nothing but what is withheld."""
@@ -19,7 +19,7 @@ def withheld_of(
     named: Mapping[str, Published],
     *,
     newest: Mapping[str, Published],
-    rules: Mapping[str, SourceRules],
+    rules: Rules,
     known: Mapping[str, Known],
     taken_down: TakenDown,
 ) -> frozenset[str]:
@@ -28,7 +28,7 @@ def withheld_of(
     Args:
         named: The documents that readers are to see.
         newest: The documents of the newest state; what it lacks is judged by ``known`` alone.
-        rules: Of the configuration's sources.
+        rules: What the configuration grants today.
         known: What is known of the newest versions that the sources showed.
         taken_down: Open take-downs.
     """
@@ -53,7 +53,7 @@ class Signed:
 def withdraw(
     store: Store,
     *,
-    rules: Mapping[str, SourceRules],
+    rules: Rules,
     known: Mapping[str, Known],
     signed: Signed,
     shrink: bool = False,
@@ -63,7 +63,7 @@ def withdraw(
 
     Args:
         store: The store.
-        rules: Of the configuration's sources.
+        rules: What the configuration grants today.
         known: What is known of the newest versions that the sources showed.
         signed: Who withdraws.
         shrink: Also shows again what may be seen again; never under a pin.

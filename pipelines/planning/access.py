@@ -1,9 +1,10 @@
 """Who may see a document today: what the configuration grants, cut down to what it asks for."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 
-from pipelines.config import FilesSource, GitSource
+from pipelines.config import Config, DomainPolicy, FilesSource, GitSource
 from pipelines.records import PUBLIC, Failure, FrontMatter
 from pipelines.sources import Globs, compile_globs
 
@@ -33,6 +34,38 @@ class SourceRules:
     """The first that matches wins over the default."""
     own_domains: frozenset[str]
     """The domains that a document may choose for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules(Mapping[str, SourceRules]):
+    """What the configuration grants on one day: its sources by name, the policy of its domains."""
+
+    sources: Mapping[str, SourceRules]
+    on: date
+    domains: Mapping[str, DomainPolicy] = field(default_factory=dict)
+    """Those that have a policy of their own."""
+
+    def __getitem__(self, name: str) -> SourceRules:
+        return self.sources[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sources)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def domain(self, name: str) -> DomainPolicy:
+        """The policy of a domain."""
+        return self.domains.get(name) or DomainPolicy(name=name)
+
+
+def rules_on(config: Config, day: date) -> Rules:
+    """What the configuration grants on a day (UTC)."""
+    return Rules(
+        {source.name: source_rules(source) for source in config.sources},
+        day,
+        {policy.name: policy for policy in config.domains},
+    )
 
 
 def source_rules(settings: FilesSource | GitSource) -> SourceRules:
@@ -98,6 +131,25 @@ def _cut(granted: tuple[str, ...], asked: tuple[str, ...] | None) -> tuple[str, 
         names = ", ".join(sorted(beyond))
         return Failure("labels_are_granted", f"asks for labels beyond its source's: {names}", True)
     return tuple(sorted(set(kept)))
+
+
+def trainable(policy: Policy, findings: Iterable[str], rules: Rules) -> Policy:
+    """The policy, without training where its domain forbids it for something that was found."""
+    domain = rules.domain(policy.domain)
+    if any(getattr(domain, finding, None) == "no-training" for finding in findings):
+        return replace(policy, train=False)
+    return policy
+
+
+def is_expired(asked: FrontMatter | None, day: date) -> bool:
+    """Whether a document says of itself that it no longer holds on a day."""
+    until = None if asked is None else asked.valid_until
+    return until is not None and date.fromisoformat(until) < day
+
+
+def withheld_by_age(domain: str, asked: FrontMatter | None, rules: Rules) -> bool:
+    """Whether nobody may see a document because it is past its ``valid_until``."""
+    return rules.domain(domain).expired == "withhold" and is_expired(asked, rules.on)
 
 
 def shared(first: Iterable[str], second: Iterable[str]) -> Labels:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipelines.planning.access import Policy, SourceRules, granted, narrowed
+from pipelines.planning.access import Policy, Rules, SourceRules, granted, narrowed, trainable
 from pipelines.planning.holds import hold, unusual
 from pipelines.planning.records import (
     Change,
@@ -39,8 +39,8 @@ class Scanned:
 class World:
     """Everything that a plan is made from. Making one reads nothing further."""
 
-    sources: Mapping[str, SourceRules]
-    """The configuration's sources by name."""
+    sources: Rules
+    """What the configuration grants today."""
     scanned: Mapping[str, Scanned]
     """By source; a source that this run does not look at is absent."""
     published: Mapping[str, Published]
@@ -50,6 +50,8 @@ class World:
     remembered: Mapping[str, Remembered] = field(default_factory=dict)
     quarantined: Mapping[Key, Failure] = field(default_factory=dict)
     """Failures under today's suites, extractor and limits, by (uri, content hash)."""
+    released: frozenset[Key] = frozenset()
+    """Document versions that people let out of quarantine."""
     accepted: frozenset[Key] = frozenset()
     """What people let through."""
     dropped: frozenset[Key] = frozenset()
@@ -145,6 +147,8 @@ def _compare(
             rejected.append(Rejected(document, failure, key in world.quarantined))
             continue
         published = world.published.get(uri)
+        if published is not None and published.content_hash == document.content_hash:
+            policy = trainable(policy, published.findings, world.sources)
         change = _difference(document, policy, remembered[uri].asked, published, world.recipe)
         if change is not None:
             changes.append(change)
@@ -161,7 +165,8 @@ def _failure(document: Found, policy: Policy | Failure, world: World) -> Failure
         return document.front_matter
     if isinstance(policy, Failure):
         return policy
-    recorded = world.quarantined.get((document.uri, document.content_hash))
+    key = (document.uri, document.content_hash)
+    recorded = None if key in world.released else world.quarantined.get(key)
     return None if recorded is None or recorded.expectation in GRANTS else recorded
 
 
@@ -229,7 +234,7 @@ def _moves(
     for change in changes:
         waiting = by_hash.get(change.found.content_hash) if change.found else None
         if change.kind is Kind.ADDED and waiting:
-            moves[change.uri] = _moved(change, waiting.pop(), world.recipe)
+            moves[change.uri] = _moved(change, waiting.pop(), world)
     here = {p.uri for p in unchanged}
     here |= {u for u, p in world.published.items() if _stays_unseen(p, world)}
     here |= {c.uri for c in changes if c.kind is Kind.RELABELLED}
@@ -254,11 +259,19 @@ def _stays_unseen(document: Published, world: World) -> bool:
     return document.source in world.sources and document.source not in world.scanned
 
 
-def _moved(change: Change, previous: Published, recipe: str) -> Change:
+def _moved(change: Change, previous: Published, world: World) -> Change:
     reason = f"moved from {previous.uri}"
-    if previous.recipe != recipe:
+    if previous.recipe != world.recipe:
         reason += "; the extractor or chunker changed"
-    return replace(change, kind=Kind.MOVED, reason=reason, previous=previous, moved_to=change.uri)
+    policy = change.policy and trainable(change.policy, previous.findings, world.sources)
+    return replace(
+        change,
+        kind=Kind.MOVED,
+        reason=reason,
+        policy=policy,
+        previous=previous,
+        moved_to=change.uri,
+    )
 
 
 def _deletions(
@@ -311,6 +324,18 @@ def _deletion(document: Published, reason: str) -> Change:
     return Change(Kind.DELETED, document.uri, document.source, reason, previous=document)
 
 
+def held_back(plan: Plan, held: Mapping[Hold, Iterable[Change]], world: World) -> Plan:
+    """The plan without changes that wait for a person; policy reaches what stays as it is."""
+    waiting = {change.uri for changes in held.values() for change in changes}
+    kept = [c.previous for c in plan.changes if c.previous and c.uri in waiting]
+    doing = [c for c in plan.changes if c.uri not in waiting]
+    return replace(
+        plan,
+        changes=(*doing, *relabelled_as_they_are(kept, plan.remembered, world)),
+        holds=(*plan.holds, *held),
+    )
+
+
 def relabelled_as_they_are(
     kept: Iterable[Published], remembered: Mapping[str, Remembered], world: World
 ) -> list[Change]:
@@ -352,4 +377,5 @@ def _policy_of_what_stays(
         return None
     now = known(document.uri)
     train = policy.train and not (now and now.asked and now.asked.train is False)
-    return replace(policy, labels=tuple(sorted(labels)), train=train)
+    policy = replace(policy, labels=tuple(sorted(labels)), train=train)
+    return trainable(policy, document.findings, world.sources)

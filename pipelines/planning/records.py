@@ -21,6 +21,8 @@ class Published:
     source_version: str
     source_at: float
     """When its source version was made, seconds since the epoch."""
+    findings: tuple[str, ...] = ()
+    """What its audit found and a policy may forbid to learn from: secrets, personal_data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Hold:
     items: tuple[tuple[str, str], ...]
     """(uri, content hash that it would get; empty for a deletion), sorted."""
     why: str
+    suites: str | None = None
+    """Of one of kind audit: the hash of the suites under which it failed."""
 
 
 @dataclass(frozen=True, slots=True)

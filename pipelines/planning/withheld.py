@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pipelines.planning.access import (
     NOBODY,
     Labels,
-    SourceRules,
+    Rules,
     granted,
     narrowed,
     shared,
     shows_beyond,
+    withheld_by_age,
 )
 from pipelines.planning.records import Published, Remembered
 from pipelines.records import Failure, FrontMatter
@@ -37,7 +38,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 def labels_today(
     uri: str,
     *,
-    sources: Mapping[str, SourceRules],
+    sources: Rules,
     newest: Callable[[str], Published | None],
     remembered: Callable[[str], Remembered | None],
 ) -> Labels:
@@ -48,7 +49,7 @@ def labels_today(
 
     Args:
         uri: The document.
-        sources: The configuration's sources by name.
+        sources: What the configuration grants today.
         newest: The row of a uri in the newest state, where it has one.
         remembered: What is known of the newest version of a uri, which may be in quarantine or
             waiting: it may narrow what the published version asked for, never widen it.
@@ -66,7 +67,7 @@ def labels_today(
 
 def _labels_of(
     uri: str,
-    sources: Mapping[str, SourceRules],
+    sources: Rules,
     newest: Published | None,
     remembered: Remembered | None,
 ) -> Labels:
@@ -83,6 +84,9 @@ def _labels_of(
     else:
         return NOBODY
     asks += [remembered.asked] if remembered is not None else []
+    said = [*asks, newest.asked if newest is not None else None]
+    if any(_is_past(name, grant.domain, asked, sources) for asked in said):
+        return NOBODY
     labels: Labels | None = None
     for asked in asks:
         policy = narrowed(grant, None if asked is None else replace(asked, domain=None))
@@ -92,10 +96,18 @@ def _labels_of(
     return NOBODY if labels is None else labels
 
 
+def _is_past(source: str, domain: str, asked: FrontMatter | None, rules: Rules) -> bool:
+    """Whether it is past its ``valid_until`` under the domain that it has or chose for itself."""
+    chosen = asked.domain if asked is not None else None
+    if chosen is not None and source in rules and chosen in rules[source].own_domains:
+        domain = chosen
+    return withheld_by_age(domain, asked, rules)
+
+
 def withheld_uris(
     named: Iterable[Published],
     *,
-    sources: Mapping[str, SourceRules],
+    sources: Rules,
     newest: Mapping[str, Published],
     remembered: Callable[[str], Remembered | None],
     taken_down: TakenDown,
@@ -104,7 +116,7 @@ def withheld_uris(
 
     Args:
         named: The documents of the state that readers are to see.
-        sources: The configuration's sources by name.
+        sources: What the configuration grants today.
         newest: The documents of the newest state, by uri.
         remembered: What is known of the newest version of a uri.
         taken_down: Open take-downs.

@@ -1,14 +1,25 @@
 """What a run of refresh works with, and what it saw when it looked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
 from pipelines.config import Config
 from pipelines.embedding import load_encoder
-from pipelines.knowledge import Known, Publication, Scan, Signed, Store, Write, directly
-from pipelines.planning import Plan, Published, SourceRules, World
+from pipelines.knowledge import (
+    HoldRow,
+    Known,
+    Publication,
+    QuarantineRow,
+    Scan,
+    Signed,
+    Store,
+    Write,
+    directly,
+)
+from pipelines.planning import Change, Hold, Plan, Published, Rules, World
+from pipelines.quality import Checks
 from pipelines.records import Happened, LoadEncoder, Progress, Source, Step
 from pipelines.refresh.scan import SourceScan
 
@@ -42,7 +53,12 @@ class Context:
     config: Config
     request: Request
     store: Store
-    rules: Mapping[str, SourceRules]
+    rules: Rules
+    checks: Checks
+    basis: str
+    """The hash of what verdicts rest on."""
+    released: Sequence[QuarantineRow]
+    """What people let out of quarantine."""
     sources: Mapping[str, Source]
     """Those that this run looks at."""
     run: str
@@ -76,6 +92,29 @@ class Look:
     world: World
     """What the plan was made from."""
     plan_seconds: float
+    open_before: Mapping[str, HoldRow] = field(default_factory=dict)
+    """By id, the holds that were open when it looked."""
+    reviews: Mapping[Hold, tuple[Change, ...]] = field(default_factory=dict)
+    """What a person is to review: its changes are not in the plan."""
+
+    @property
+    def unbuilt(self) -> dict[Hold, tuple[Change, ...]]:
+        """Reviews for which no candidate was built yet."""
+        return {h: c for h, c in self.reviews.items() if h.id not in self.open_before}
+
+    @property
+    def duplicates(self) -> dict[str, str]:
+        """Documents whose bytes stand under another uri too, and which."""
+        by_hash: dict[str, list[str]] = {}
+        for scan in self.scans:
+            for uri, found in scan.scanned.found.items():
+                by_hash.setdefault(found.content_hash, []).append(uri)
+        return {
+            uri: next(other for other in uris if other != uri)
+            for uris in map(sorted, by_hash.values())
+            if len(uris) > 1
+            for uri in uris
+        }
 
     @property
     def complete(self) -> set[str]:

@@ -22,8 +22,8 @@ from pipelines.knowledge import (
     tag,
     withdraw,
 )
-from pipelines.planning import Change, Hold, Rejected, hold
-from pipelines.quality import suites_hash
+from pipelines.planning import Change, Hold, Rejected, hold, items_of
+from pipelines.quality import merged
 from pipelines.records import Happened
 from pipelines.refresh.context import Context, Look
 from pipelines.refresh.publish import Candidate
@@ -43,8 +43,9 @@ SETTLED = (None, NOTHING_PASSED)
 def end(
     context: Context,
     seen: Look,
-    candidate: Candidate | None,
-    reason: str | None,
+    candidate: Candidate | None = None,
+    tally: Tally | None = None,
+    reason: str | None = None,
     seconds: Mapping[str, float] | None = None,
     publication: Publication | None = None,
 ) -> Report:
@@ -54,11 +55,12 @@ def end(
         context: The run.
         seen: What it saw.
         candidate: What it built, if it did.
+        tally: What it did.
         reason: Why it did not publish; None where it did or had nothing to do.
         seconds: By stage, what the caller measured.
         publication: The row that it appended.
     """
-    tally = candidate.tally if candidate else Tally()
+    tally = tally or Tally()
     standing = list(seen.plan.holds)
     if reason == NOT_ASKED and candidate is not None:
         standing.append(_review(context, candidate))
@@ -70,14 +72,14 @@ def end(
         context.store,
         rejected,
         excerpts=tally.excerpts,
-        suites=suites_hash(context.config.limits),
+        suites=context.basis,
         run=context.run,
         now=context.clock(),
     )
     forget_mended(
         context.store,
         sources=seen.complete,
-        standing=((r.found.uri, r.found.content_hash) for r in seen.plan.rejected),
+        standing=_standing(context, seen),
     )
     looked_at = seen.complete | _left(context) | {""}
     opened = record_holds(
@@ -96,12 +98,21 @@ def end(
                 documents={seen.last.state: dict(seen.published)} if seen.last else None,
             )
     _tell(context, seen, opened, publication)
-    return _report(context, seen, tally, tuple(standing), rejected, reason, seconds, publication)
+    return _report(
+        context, seen, candidate, tally, tuple(standing), rejected, reason, seconds, publication
+    )
+
+
+def _standing(context: Context, seen: Look) -> set[tuple[str, str]]:
+    """Document versions that fail now, and those let out of quarantine that a source shows."""
+    failing = {(r.found.uri, r.found.content_hash) for r in seen.plan.rejected}
+    shown = {(uri, f.content_hash) for s in seen.scans for uri, f in s.scanned.found.items()}
+    return failing | (shown & context.checks.released)
 
 
 def _review(context: Context, candidate: Candidate) -> Hold:
-    items = _former(candidate.changes) | dict(change.key for change in candidate.changes)
-    review = hold("review", "", items.items(), "a refresh was asked not to publish")
+    items = items_of(candidate.changes)
+    review = hold("review", "", items, "a refresh was asked not to publish")
     tag(context.store, f"hold-{review.id}", candidate.state)
     return review
 
@@ -208,6 +219,8 @@ def _tell(
         context.on_event(
             Happened("hold.opened", f"knowledge.{name}", {**told, "items": len(new.items)})
         )
+        if new.kind == "audit":
+            context.on_event(Happened("audit.failed", f"source.{name}.{new.source}", told))
     if publication is not None:
         said = {"run": context.run, "number": publication.number, "said": publication.reason}
         context.on_event(Happened("knowledge.published", f"knowledge.{name}", said))
@@ -216,6 +229,7 @@ def _tell(
 def _report(
     context: Context,
     seen: Look,
+    candidate: Candidate | None,
     tally: Tally,
     standing: tuple[Hold, ...],
     rejected: tuple[Rejected, ...],
@@ -227,6 +241,7 @@ def _report(
     if publication is None and reason is None:
         broken = any(not scan.listing.complete for scan in seen.scans)
         reason = WAITS if standing else UNREACHABLE if broken else NOTHING_CHANGED
+    verdicts = merged(tally.verdicts, candidate.audit.verdicts if candidate else ())
     total = counts(context.store, current.state)[1] if current else 0
     return Report(
         knowledge=context.config.knowledge.name,
@@ -246,7 +261,9 @@ def _report(
         tokens_embedded=tally.tokens_embedded,
         seconds=_seconds(context, seen, tally, seconds or {}),
         sources=sources_of(seen),
-        attention=attention_of(context, seen, tally.unread, standing, rejected, current),
+        attention=attention_of(
+            context, seen, tally.unread, standing, rejected, current, verdicts=verdicts
+        ),
         changes=seen.plan.changes,
         rejected=rejected,
         holds=standing,

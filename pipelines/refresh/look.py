@@ -35,10 +35,13 @@ from pipelines.planning import (
     Remembered,
     World,
     cost_holds,
+    held_back,
+    hold,
     plan_changes,
     relabelled_as_they_are,
+    review_holds,
+    standing_audit_holds,
 )
-from pipelines.quality import suites_hash
 from pipelines.records import Encoder, Progress
 from pipelines.refresh.context import Context, Look
 from pipelines.refresh.scan import UNUSABLE, SourceScan, scan_source
@@ -112,6 +115,7 @@ def _plan(
     known = _remember(context.store, scans, plan, known, context.clock())
     earlier = {name: _scanned_before(context, name) for name in context.sources}
     seen = Look(last, published, known, scans, earlier, plan, world, 0.0)
+    seen = _held_for_people(context, seen)
     if not dry:
         moved = {c.uri: c.previous.uri for c in plan.of(Kind.MOVED) if c.previous}
         found = {uri: f for s in scans for uri, f in s.scanned.found.items()}
@@ -120,6 +124,25 @@ def _plan(
             _withdraw(context, known, states)
         seen = _held_by_limit(context, seen)
     return dataclasses.replace(seen, plan_seconds=time.perf_counter() - started)
+
+
+def _held_for_people(context: Context, seen: Look) -> Look:
+    """What is to be reviewed, and what failed its audit before and is still the same."""
+    world, before = seen.world, {h.id: h for h in holds(context.store, OPEN)}
+    reviews = review_holds(seen.plan.changes, rules=context.rules, accepted=world.accepted)
+    plan = held_back(seen.plan, reviews, world)
+    failed = {
+        h.source: dataclasses.replace(
+            hold(h.kind, h.source, h.items, h.why, suites=h.suites), id=h.id
+        )
+        for h in before.values()
+        if h.kind == "audit"
+    }
+    standing = standing_audit_holds(
+        plan.changes, failed, suites=context.basis, accepted=world.accepted
+    )
+    plan = held_back(plan, standing, world)
+    return dataclasses.replace(seen, plan=plan, open_before=before, reviews=reviews)
 
 
 def _held_by_limit(context: Context, seen: Look) -> Look:
@@ -150,6 +173,8 @@ def costs_of(context: Context, seen: Look, encoder: Encoder) -> dict[str, Cost]:
         fingerprint=encoder.fingerprint,
         sources=context.sources,
         tokens=encoder,
+        checks=context.checks,
+        duplicates=seen.duplicates,
     )
 
 
@@ -179,7 +204,7 @@ def _world(
     before: Mapping[str, Known],
 ) -> World:
     store = context.store
-    failed = quarantine(store, suites_hash(context.config.limits))
+    failed = quarantine(store, context.basis)
     return World(
         sources=context.rules,
         scanned={s.source.name: s.scanned for s in scans},
@@ -187,6 +212,7 @@ def _world(
         recipe=RECIPE,
         remembered={uri: k.remembered for uri, k in before.items()},
         quarantined={(q.uri, q.content_hash): q.failure for q in failed},
+        released=context.checks.released,
         accepted=frozenset(i for h in holds(store, ACCEPTED) for i in h.remaining),
         dropped=frozenset(i for h in holds(store, DROPPED) for i in h.remaining),
         held={i: h.why for h in holds(store, OPEN) if h.kind == "deletions" for i in h.items},

@@ -55,6 +55,8 @@ class Candidate:
     changes: tuple[Change, ...]
     tally: Tally
     audit: Audit
+    let_through: Mapping[str, list[dict[str, str]]]
+    """Who accepted or released what is in it, and why."""
     counts: dict[str, int]
     scans: dict[str, Scan]
     """By source, what this run will have left waiting."""
@@ -178,7 +180,7 @@ def _row(
         deletions=_unaccepted(candidate.changes),
         lag=_lag(seen, candidate.changes, here, at),
         data_as_of=_as_of(context, seen, candidate),
-        audit=candidate.audit.to_dict(),
+        audit={**candidate.audit.to_dict(), **candidate.let_through},
     )
 
 

@@ -1,11 +1,12 @@
 """What a plan or a refresh says at its end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.knowledge import Publication
-from pipelines.planning import Change, Hold, Kind, Plan, Rejected
+from pipelines.planning import Change, Hold, Kind, Plan, Rejected, is_expired
+from pipelines.quality import Severity, Verdict
 from pipelines.refresh.context import Context, Look
 
 KINDS = tuple(Kind)
@@ -122,6 +123,7 @@ def attention_of(
     rejected: tuple[Rejected, ...],
     current: Publication | None,
     recorded: frozenset[str] | None = None,
+    verdicts: Sequence[Verdict] = (),
 ) -> tuple[str, ...]:
     """What a person may have to look at, a line each, with the command.
 
@@ -133,6 +135,7 @@ def attention_of(
         rejected: Document versions that are new in quarantine.
         current: What readers see.
         recorded: The holds that can be decided; None where all of them can.
+        verdicts: What the audits of this run said.
     """
     said = []
     if current is not None and current.pinned:
@@ -148,6 +151,7 @@ def attention_of(
     ]
     said += [
         f"Hold {h.id} ({h.kind}{', ' + h.source if h.source else ''}): {h.why}."
+        + _since(seen, h)
         + (
             f" To decide: staleproof accept {h.id}, or staleproof drop {h.id}."
             if recorded is None or h.id in recorded
@@ -161,7 +165,38 @@ def attention_of(
         for r in rejected
     ]
     said += [f"{uri} waits for the next refresh: {why}." for uri, why in sorted(unread.items())]
-    return tuple(said + _embedder(context, current))
+    said += [_warning(v) for v in verdicts if v.severity is Severity.WARNING and not v.passed]
+    return tuple(said + _expired(context, seen) + _embedder(context, current))
+
+
+def _since(seen: Look, standing: Hold) -> str:
+    before = seen.open_before.get(standing.id)
+    return f" Still held since {before.since:%Y-%m-%d %H:%M} UTC." if before else ""
+
+
+def _warning(verdict: Verdict) -> str:
+    rows = f" ({some(verdict.failed)})" if verdict.failed else ""
+    return f"Warning {verdict.expectation}: {verdict.observed}{rows}."
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first names, and how many others there are."""
+    names = sorted(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _expired(context: Context, seen: Look) -> list[str]:
+    """Published documents that say of themselves that they no longer hold."""
+    rules = context.rules
+    gone = {c.previous.uri for c in seen.plan.changes if c.previous}
+    asked = {uri: (p.policy, p.asked) for uri, p in seen.published.items() if uri not in gone}
+    asked |= {c.uri: (c.policy, c.asked) for c in seen.plan.changes if c.policy}
+    past = [(uri, p.domain) for uri, (p, ask) in asked.items() if is_expired(ask, rules.on)]
+    withheld = [uri for uri, domain in past if rules.domain(domain).expired == "withhold"]
+    shown = sorted({uri for uri, _ in past} - set(withheld))
+    said = [f"Past their valid_until: {some(shown)}."] if shown else []
+    return said + ([f"Withheld past their valid_until: {some(withheld)}."] if withheld else [])
 
 
 def _embedder(context: Context, current: Publication | None) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from pipelines.config import FilesSource, GitSource
 from pipelines.records import PUBLIC, FrontMatter
@@ -54,9 +55,18 @@ def asked_in(text: str | None) -> FrontMatter | None:
     if text is None:
         return None
     try:
-        return FrontMatter.from_dict(json.loads(text))
+        asked = FrontMatter.from_dict(json.loads(text))
+        date.fromisoformat(asked.valid_until or "9999-12-31")
     except (TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
+    return asked
+
+
+def domain_of(rights: Rights, path: str, asked: FrontMatter | None) -> str:
+    """The domain of a document: the one it chose, where it may choose it, else the granted one."""
+    chosen = None if asked is None else asked.domain
+    allowed = chosen is not None and chosen in rights.own_domains
+    return chosen if allowed and chosen is not None else rights.of(path).domain
 
 
 def cut_labels(granted: Labels, asked: FrontMatter | None) -> Labels | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pipelines.knowledge import Store
 from pipelines.records import Entry, Listing, Source
-from pipelines.verify.documents import Today
 from pipelines.verify.facts import Key, LastScan
 from pipelines.verify.rows import DocumentRow
+from pipelines.verify.today import Today
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Comparison:
     @property
     def reconfigured(self) -> bool:
         """Whether the configuration was written after that listing."""
-        return self.scan is None or self.today.configured_at > self.scan.started_at
+        return self.today.is_newer_than_listing(self.source.name)
 
     @property
     def unchanged(self) -> bool:
@@ -40,13 +40,8 @@ class Comparison:
 
 
 def reason(one: Comparison, key: Key) -> str | None:
-    """Why a version that a source shows is known not to be published."""
-    facts, restored = one.today.facts, one.today.restored_at
-    for kind in ("quarantined", "held", "dropped"):
-        if key in getattr(facts, kind):
-            return kind
-    unscanned = restored is not None and (one.scan is None or one.scan.started_at < restored)
-    return "pending" if key in facts.accepted or key[0] in facts.waiting or unscanned else None
+    """Why a version that its source shows is known not to be published."""
+    return one.today.reason(one.source.name, key)
 
 
 def reason_gone(one: Comparison, uri: str) -> str | None:

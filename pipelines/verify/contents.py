@@ -7,6 +7,7 @@ from pipelines.documents import RECIPE, read_document, read_front_matter
 from pipelines.records import Entry, Failure, FrontMatter
 from pipelines.verify.access import asked_in, expected
 from pipelines.verify.comparison import Comparison, reason
+from pipelines.verify.domains import forbidding
 from pipelines.verify.report import Findings
 
 Passage = dict[str, Any]
@@ -86,11 +87,12 @@ def _wrong_policy(
     grant = expected(one.today.rights[row.source], entry.path, asked)
     if grant is None:
         return "labels", "it asks for more than its source grants"
-    wanted = (frozenset(grant.labels), grant.domain, grant.train)
+    train = grant.train and not forbidding(one.today.domains, grant.domain, row.findings)
+    wanted = (frozenset(grant.labels), grant.domain, train)
     if wanted == (frozenset(row.labels), row.domain, row.train):
         return None
     published = f"{','.join(row.labels)} {row.domain} train={row.train}"
-    right = f"{','.join(sorted(grant.labels))} {grant.domain} train={grant.train}"
+    right = f"{','.join(sorted(grant.labels))} {grant.domain} train={train}"
     return "labels", f"published as {published}, and should be {right}"
 
 

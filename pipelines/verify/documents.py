@@ -1,29 +1,18 @@
-"""The documents of a state against configuration and decisions: known sources, who may see them."""
+"""The documents of a state against configuration and decisions: who may see and learn from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from pipelines.config import Config
-from pipelines.knowledge import Publication
-from pipelines.verify.access import Rights, asked_in, shown_beyond
-from pipelines.verify.facts import Facts
+from pipelines.documents import RECIPE
+from pipelines.verify.access import asked_in, domain_of
+from pipelines.verify.domains import FINDINGS, forbidding
+from pipelines.verify.facts import Failed
 from pipelines.verify.report import Findings
 from pipelines.verify.rows import DocumentRow
+from pipelines.verify.today import Today
+from pipelines.verify.withheld import asks_of, must_be_withheld
 
-
-@dataclass(frozen=True, slots=True)
-class Today:
-    """What a state is compared with."""
-
-    publication: Publication
-    facts: Facts
-    rights: Mapping[str, Rights]
-    """By source of the configuration."""
-    configured_at: datetime
-    """When the configuration file was last written."""
-    restored_at: datetime | None
-    """When a rollback made the state what readers see; None where a refresh did."""
+OF_CONFIGURATION = ("labels_are_granted", "domain_is_granted")
+"""Failures of a version that was fit before the configuration was written anew."""
 
 
 def verify_documents(
@@ -32,20 +21,33 @@ def verify_documents(
     """Checks what is the same in all rows of a document."""
     withheld = frozenset(today.publication.withheld)
     for uri, row in documents.items():
-        if not row.labels or not all(row.labels):
-            findings.add("labels", uri, "no labels, or an empty one")
-        if row.source != uri.partition("/")[0]:
-            findings.add("source", uri, f"its rows say {row.source}")
-        elif row.source not in today.rights:
-            _unknown_source(uri, row, today, findings)
-        why = _must_be_withheld(uri, row, today, findings)
-        if why and uri not in withheld:
-            findings.add("not_withheld", uri, f"{why}; a refresh withholds it")
+        _verify_columns(uri, row, today, findings)
+        if uri not in withheld:
+            why = must_be_withheld(uri, documents, today)
+            if why:
+                findings.add("not_withheld", uri, f"{why}; a refresh withholds it")
+            _verify_training(uri, row, today, findings)
+            _verify_fitness(uri, row, today, findings)
 
 
-def configured_since(config: Config) -> datetime:
-    """When the configuration file was last written."""
-    return datetime.fromtimestamp(config.path.stat().st_mtime, UTC)
+def _verify_columns(uri: str, row: DocumentRow, today: Today, findings: Findings) -> None:
+    if not row.labels or not all(row.labels):
+        findings.add("labels", uri, "no labels, or an empty one")
+    if not set(row.findings) <= set(FINDINGS):
+        findings.add(
+            "findings", uri, "its rows say that something was found that nothing looks for"
+        )
+    if row.source != uri.partition("/")[0]:
+        findings.add("source", uri, f"its rows say {row.source}")
+    elif row.source not in today.rights:
+        _unknown_source(uri, row, today, findings)
+    known = today.facts.seen(uri)
+    said = {"its rows": row.front_matter, "documents": known.asked if known else None}
+    for name, text in said.items():
+        try:
+            asked_in(text)
+        except ValueError:
+            findings.add("front_matter", uri, f"what {name} say of it cannot be read")
 
 
 def _unknown_source(uri: str, row: DocumentRow, today: Today, findings: Findings) -> None:
@@ -65,27 +67,53 @@ def _unknown_source(uri: str, row: DocumentRow, today: Today, findings: Findings
         findings.add("source", uri, f"the configuration has no source {row.source}")
 
 
-def _must_be_withheld(uri: str, row: DocumentRow, today: Today, findings: Findings) -> str | None:
-    facts = today.facts
-    if uri in facts.taken_uris or row.content_hash in facts.taken_hashes:
-        return "it is taken down"
+def _verify_training(uri: str, row: DocumentRow, today: Today, findings: Findings) -> None:
+    """Rows may let nobody learn from what may not be learned from today."""
+    why = _untrainable(uri, row, today) if row.train else None
+    if why is None:
+        return
+    known = today.facts.seen(uri)
+    keys = {row.content_hash, "", known.content_hash if known else ""}
+    reasons = (today.reason(row.source, (uri, content_hash)) for content_hash in sorted(keys))
+    reason = next(filter(None, reasons), None)
+    if reason or today.is_newer_than_listing(row.source):
+        findings.explain(reason or "newer")
+    else:
+        findings.add("train", uri, f"its rows let models learn from it, and {why}")
+
+
+def _untrainable(uri: str, row: DocumentRow, today: Today) -> str | None:
     rights = today.rights.get(row.source)
     if rights is None:
         return None
-    known = facts.known.get(uri)
-    if known is not None and not facts.seen_by_refresh(known):
-        known = None  # only a plan looked; withdrawing is for the next refresh
-    if known is not None and known.withhold:
-        return "nobody knows what its newest version asks for"
-    asks = []
-    for name, text in (
-        ("its rows", row.front_matter),
-        ("documents", known.asked if known else None),
-    ):
-        try:
-            asks.append(asked_in(text))
-        except ValueError:
-            findings.add("front_matter", uri, f"what {name} say of it cannot be read")
-    granted = rights.of(uri.partition("/")[2]).labels
-    beyond = shown_beyond(row.labels, granted, asks)
-    return "its labels let somebody read who may not today" if beyond else None
+    path = uri.partition("/")[2]
+    if not rights.of(path).train:
+        return "its source does not"
+    asks = asks_of(uri, row, today.facts)
+    if any(asked is not None and asked.train is False for asked in asks):
+        return "it asks that they do not"
+    found = forbidding(today.domains, domain_of(rights, path, asks[0]), row.findings)
+    return f"its domain forbids it for {', '.join(found)}" if found else None
+
+
+def _verify_fitness(uri: str, row: DocumentRow, today: Today, findings: Findings) -> None:
+    """A version that stands in quarantine is published only if it was before it failed."""
+    failed = today.facts.quarantined.get((uri, row.content_hash))
+    if failed is None:
+        return
+    if _was_fit(row, failed, today):
+        findings.explain("quarantined")
+    else:
+        said = f"this very version is in quarantine ({failed.expectation})"
+        findings.add("quarantined", uri, f"{said}, and nobody let it out")
+
+
+def _was_fit(row: DocumentRow, failed: Failed, today: Today) -> bool:
+    if failed.expectation in OF_CONFIGURATION or row.recipe != RECIPE:
+        return True
+    if today.rolled_back_at is not None and today.rolled_back_at >= failed.since:
+        return True
+    # Tried again, it may have passed: then a refresh that comes to its end forgets the failure.
+    scan, served_at = today.facts.scans.get(row.source), today.served.at
+    looked_again = scan is not None and scan.ended and scan.started_at > served_at
+    return failed.since < served_at and not looked_again

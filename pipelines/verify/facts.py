@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.knowledge import Store
 
@@ -22,7 +22,16 @@ class Known:
     content_hash: str
     asked: str | None
     withhold: bool
+    moved_to: str | None
+    """Where its bytes stand since it is gone."""
     hashed_at: datetime
+
+
+class Failed(NamedTuple):
+    """Why a document version is in quarantine, and since when."""
+
+    expectation: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class LastScan:
     version: str | None
     newest_at: datetime
     """When the newest listing started, complete or broken off."""
+    ended: bool
+    """Whether the refresh that listed it came to its end, where it settles what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +59,22 @@ class Facts:
     held: frozenset[Key]
     accepted: frozenset[Key]
     dropped: frozenset[Key]
-    quarantined: frozenset[Key]
+    quarantined: dict[Key, Failed]
+    """Without those that a person let out."""
+    released: frozenset[Key]
     quarantined_uris: frozenset[str]
     moving: dict[str, str]
     """By content hash, why the version that carries it waits under some uri."""
     taken_uris: frozenset[str]
     taken_hashes: frozenset[str]
 
-    def seen_by_refresh(self, known: Known) -> bool:
-        """Whether a refresh, not only a plan, has seen the version that is known."""
-        scan = self.scans.get(known.source)
-        return scan is not None and known.hashed_at <= scan.newest_at
+    def seen(self, uri: str) -> Known | None:
+        """The newest version of a document that a refresh, not only a plan, has seen."""
+        known = self.known.get(uri)
+        scan = None if known is None else self.scans.get(known.source)
+        if known is None or scan is None or known.hashed_at > scan.newest_at:
+            return None
+        return known
 
 
 def read_facts(store: Store) -> Facts:
@@ -67,13 +83,13 @@ def read_facts(store: Store) -> Facts:
     known = _known(store)
     holds = _rows(store, "holds", "state", "items", "remaining")
     takedowns = _rows(store, "takedowns", "uri", "content_hash", where="lifted_at IS NULL")
-    quarantine = _rows(store, "quarantine", "uri", "content_hash")
+    quarantined, released = _quarantine(store)
     held = _items(holds, "open", "items")
     accepted = _items(holds, "accepted", "items")
     dropped = _items(holds, "dropped", "remaining")
-    quarantined = frozenset((row["uri"], row["content_hash"]) for row in quarantine)
     pending = [(known[uri].content_hash if uri in known else "", "pending") for uri in waiting]
     pending += [(wanted, "pending") for wanted in waiting.values()]
+    pending += [(content_hash, "pending") for _, content_hash in released]
     kinds = {"pending": accepted, "dropped": dropped, "held": held, "quarantined": quarantined}
     moving = dict(pending) | {h: kind for kind, keys in kinds.items() for _, h in keys}
     moving.pop("", None)
@@ -85,6 +101,7 @@ def read_facts(store: Store) -> Facts:
         accepted=accepted,
         dropped=dropped,
         quarantined=quarantined,
+        released=released,
         quarantined_uris=frozenset(uri for uri, _ in quarantined),
         moving=moving,
         taken_uris=frozenset(row["uri"] for row in takedowns),
@@ -112,8 +129,21 @@ def _items(holds: list[Any], state: str, column: str) -> frozenset[Key]:
     )
 
 
+def _quarantine(store: Store) -> tuple[dict[Key, Failed], frozenset[Key]]:
+    """What failed, each since it failed first, and what people let out of it."""
+    columns = ("uri", "content_hash", "expectation", "since", "released_at")
+    failed: dict[Key, Failed] = {}
+    released: set[Key] = set()
+    for row in sorted(_rows(store, "quarantine", *columns), key=lambda row: row["since"]):
+        key = (row["uri"], row["content_hash"])
+        failed.setdefault(key, Failed(row["expectation"], row["since"]))
+        if row["released_at"] is not None:
+            released.add(key)
+    return {key: one for key, one in failed.items() if key not in released}, frozenset(released)
+
+
 def _known(store: Store) -> dict[str, Known]:
-    columns = ("source", "token", "content_hash", "asked", "withhold", "hashed_at")
+    columns = ("source", "token", "content_hash", "asked", "withhold", "moved_to", "hashed_at")
     known: dict[str, Known] = {}
     for row in _rows(store, "documents", "uri", *columns):
         one = Known(**{name: row[name] for name in columns})
@@ -144,6 +174,7 @@ def _scans(store: Store) -> tuple[dict[str, LastScan], dict[str, str]]:
             last["listed"],
             last["source_version"],
             max(row["started_at"] for row in rows),
+            last["order"] > 0,
         )
         for row in rows[rows.index(last) :]:
             waiting |= _waiting(store, row)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pipelines.knowledge import Publication, State, Store, readable_states
@@ -49,6 +50,11 @@ def served_since(rows: Sequence[Publication]) -> Publication:
         if row.kind not in ("withheld", "unpin"):
             break
     return first
+
+
+def rolled_back_at(rows: Sequence[Publication]) -> datetime | None:
+    """When somebody last made an earlier state what readers see; of rows newest first."""
+    return next((row.at for row in rows if row.kind == "rollback"), None)
 
 
 def _numbers(rows: Sequence[Publication], findings: Findings) -> None:

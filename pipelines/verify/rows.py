@@ -21,7 +21,8 @@ SAME = 1e-6
 BATCH_ROWS = 2_000
 
 _OF_DOCUMENT = (
-    "source", "content_hash", "title", "domain", "labels", "train", "recipe", "front_matter",
+    "source", "content_hash", "title", "domain", "labels", "train", "findings", "recipe",
+    "front_matter",
 )  # fmt: skip
 _OF_CHUNK = ("uri", "position", "start", "end", "prefix", "text", "text_hash")
 
@@ -35,6 +36,7 @@ class DocumentRow(NamedTuple):
     domain: str
     labels: tuple[str, ...]
     train: bool
+    findings: tuple[str, ...]
     recipe: str
     front_matter: str | None
 
@@ -174,8 +176,8 @@ def _see_vectors(
 def _see_span(state: _Pass, row: dict[str, Any]) -> None:
     """Where one row stands in its document. Rows come in order; others wait for their turn."""
     uri, position, span = row["uri"], row["position"], (row["start"], row["end"])
-    labels = tuple(sorted(row["labels"]))
-    said = DocumentRow(**{name: row[name] for name in _OF_DOCUMENT} | {"labels": labels})
+    sets = {name: tuple(sorted(row[name])) for name in ("labels", "findings")}
+    said = DocumentRow(**{name: row[name] for name in _OF_DOCUMENT} | sets)
     document = state.documents.setdefault(uri, _Document(said))
     _agrees(state.findings, uri, document, said)
     if position < document.following or position in document.early:

@@ -12,14 +12,14 @@ from pipelines.errors import PublicationNotFound
 from pipelines.knowledge import Publication, Store, find_store, publications
 from pipelines.records import Happened, LoadEncoder, Progress, Step, call, ignore
 from pipelines.sources import open_source
-from pipelines.verify.access import rights_of
-from pipelines.verify.documents import Today, configured_since, verify_documents
+from pipelines.verify.documents import verify_documents
 from pipelines.verify.facts import read_facts, versions
-from pipelines.verify.ledger import served_since, verify_ledger
+from pipelines.verify.ledger import verify_ledger
 from pipelines.verify.report import Findings, Verification
 from pipelines.verify.rows import Rows, verify_rows
 from pipelines.verify.sample import verify_sample
 from pipelines.verify.sources import verify_source
+from pipelines.verify.today import Today, today_of
 
 LOOKS = 3
 """How often it looks again where somebody wrote while it looked and something seems wrong."""
@@ -40,7 +40,7 @@ def verify_knowledge(
 
     Args:
         config: The configuration.
-        now: The time of the listings.
+        now: The time of the listings, and the day on which what readers see must hold.
         run_id: Decides which passages are sampled.
         sources: Compare with the sources as well: every document is read.
         sample: How many passages are embedded again; 0 loads no model.
@@ -92,7 +92,7 @@ def _verify(work: _Work) -> Verification:
         rows = work.step("verify:rows", _verify_rows, work, publication, findings)
     if rows is None:
         return Verification(publication.number, 0, 0, {}, findings.problems())
-    today = _today(work, ledger)
+    today = today_of(work.config, ledger, read_facts(store), now=work.now)
     work.step("verify:documents", verify_documents, rows.documents, today, findings)
     if rows.sample:
         again = partial(verify_sample, load_encoder=work.load_encoder)
@@ -136,14 +136,3 @@ def _verify_rows(work: _Work, publication: Publication, findings: Findings) -> R
                 "count", "", f"#{publication.number} says {told} {name}, there are {count}"
             )
     return rows
-
-
-def _today(work: _Work, ledger: list[Publication]) -> Today:
-    since = served_since(ledger)
-    return Today(
-        publication=ledger[0],
-        facts=read_facts(work.store),
-        rights={settings.name: rights_of(settings) for settings in work.config.sources},
-        configured_at=configured_since(work.config),
-        restored_at=since.at if since.restores is not None else None,
-    )

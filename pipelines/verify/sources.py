@@ -16,9 +16,9 @@ from pipelines.verify.comparison import (
     reason_gone,
 )
 from pipelines.verify.contents import Passage, read_passages, verify_document
-from pipelines.verify.documents import Today
 from pipelines.verify.report import Findings
 from pipelines.verify.rows import DocumentRow
+from pipelines.verify.today import Today
 
 BATCH_DOCUMENTS = 50
 """Documents whose passages are in memory at a time."""

@@ -1,7 +1,6 @@
 """Every key of the configuration changes something that a user can see."""
 
 import subprocess
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,28 +8,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pipelines.config import FilesSource, GitSource, SourceRule
+import tests.audit_key_cases  # noqa: F401  (puts its cases beside these)
+from pipelines.config import DomainPolicy, FilesSource, GitSource, SourceRule
 from pipelines.config.models import Settings
 from pipelines.knowledge.queries import logged_queries
 from pipelines.refresh import Ports
 from tests.command_line import Cli
 from tests.fakes import HashEncoder
+from tests.key_cases import CASES, case, configured, found, trained, uris
 from tests.project import rule, source
-
-Case = Callable[[Cli], tuple[Any, Any]]
-"""What a user sees without the key, and with it."""
-
-CASES: dict[str, Case] = {}
-
-
-def case(key: str) -> Callable[[Case], Case]:
-    """Names the key that a case is about."""
-
-    def keep(function: Case) -> Case:
-        CASES[key] = function
-        return function
-
-    return keep
 
 
 def keys_of(model: type[BaseModel], place: str) -> set[str]:
@@ -40,7 +26,7 @@ def keys_of(model: type[BaseModel], place: str) -> set[str]:
 def every_key() -> set[str]:
     """All keys of all tables, by the models that read them."""
     keys = keys_of(FilesSource, "sources") | keys_of(GitSource, "sources")
-    keys |= keys_of(SourceRule, "sources.rules")
+    keys |= keys_of(SourceRule, "sources.rules") | keys_of(DomainPolicy, "domains")
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             keys |= keys_of(field.annotation, name)
@@ -63,24 +49,6 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
 def test_key_changes_what_a_user_sees(cli: Cli, key: str) -> None:
     without, with_key = CASES[key](cli)
     assert without != with_key
-
-
-def configured(cli: Cli, *sources: str, knowledge: str = "", more: str = "") -> None:
-    cli.project.configure(*sources, knowledge=knowledge, more=more)
-
-
-def uris(cli: Cli, *sources: str) -> list[str]:
-    """The documents that a plan would add."""
-    configured(cli, *sources)
-    return sorted(change["uri"] for change in cli.json("plan")["changes"])
-
-
-def found(cli: Cli, *sources: str, search: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """What a question finds after a refresh."""
-    configured(cli, *sources)
-    cli("refresh")
-    hits: list[dict[str, Any]] = cli.json("search", "days", "-k", "9", *search)["hits"]
-    return sorted(hits, key=lambda hit: hit["uri"])
 
 
 @case("knowledge.name")
@@ -238,13 +206,6 @@ def _(cli: Cli) -> tuple[Any, Any]:
 @case("sources.labels")
 def _(cli: Cli) -> tuple[Any, Any]:
     return found(cli, source()), found(cli, source(labels='["managers"]'))
-
-
-def trained(cli: Cli, *sources: str) -> dict[str, bool]:
-    """What models may learn from, as the published table says it."""
-    configured(cli, *sources)
-    cli("refresh")
-    return {row["uri"]: row["train"] for row in cli.project.rows()}
 
 
 @case("sources.train")

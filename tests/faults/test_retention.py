@@ -24,6 +24,7 @@ from pipelines.knowledge import (
     readable_states,
 )
 from pipelines.refresh import refresh_knowledge
+from tests.expectations import write_few
 from tests.project import Project
 
 NOW = datetime(2026, 6, 10, 12, 30, tzinfo=UTC)
@@ -53,6 +54,7 @@ def publish(project: Project, said: str, now: datetime) -> None:
 def minute(tmp_path_factory: pytest.TempPathFactory) -> Minute:
     project = Project(tmp_path_factory.mktemp("minute"))
     project.configure(knowledge='keep_publications = 2\nkeep_days = 2\nlongest_read = "1h"')
+    write_few(project.root / "data/expectations")
     now = datetime.now(UTC)
     publish(project, "yesterday", now - DAY)
     reader = project.store.at(*publications(project.store)[0].state)

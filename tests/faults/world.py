@@ -25,6 +25,7 @@ from pipelines.knowledge import (
 )
 from pipelines.refresh import Report
 from pipelines.verify import verify_knowledge
+from tests.expectations import write_few
 from tests.fakes import HashEncoder
 from tests.faults.runner import READY, Writes, refresh
 
@@ -166,6 +167,7 @@ class Case:
     def config(self, world: str) -> Path:
         path = self.root / f"{world}.toml"
         pay, wide = LABELS.get(world, LABELS["before"])
+        write_few(path.parent / "data/expectations")
         path.write_text(
             '[knowledge]\nname = "kb"\nstore = "store"\n'
             'keep_publications = 1\nkeep_days = 0\nlongest_read = "10m"\n'

@@ -177,7 +177,7 @@ def test_document_that_changed_while_it_was_read_keeps_its_acceptance(
     decide(project.config, hold, accept=True, reason="", signed=project.signed())
     busy = "it changed while it was read"
     with monkeypatch.context() as patched:
-        patched.setattr("pipelines.ingest.build.prepare", lambda *_: busy)
+        patched.setattr("pipelines.ingest.build.read", lambda *_: busy)
         report = project.refresh()
     assert report.documents["held"] == 1
     assert any(busy in line for line in report.attention)
@@ -206,13 +206,20 @@ def test_excerpts_are_for_those_who_may_read_the_document(project: Project) -> N
     project.write("b.md", "b two")
     project.refresh()
     shown = {
-        label: show_quarantined(project.config, "docs/a.md", labels=[label]).excerpt
+        label: show_quarantined(
+            project.config, "docs/a.md", labels=[label], on=project.now.date()
+        ).excerpt
         for label in ("staff", "managers")
     }
     assert shown["staff"] is None
     assert "secret words" in str(shown["managers"])
     withhold(project.config, "docs/a.md", reason="wrong", signed=project.signed())
-    assert show_quarantined(project.config, "docs/a.md", labels=["managers"]).excerpt is None
+    assert (
+        show_quarantined(
+            project.config, "docs/a.md", labels=["managers"], on=project.now.date()
+        ).excerpt
+        is None
+    )
 
 
 def test_hold_keeps_when_it_was_first_seen_through_a_broken_listing(project: Project) -> None:

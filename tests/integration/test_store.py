@@ -22,7 +22,7 @@ def test_store_of_another_format_is_refused_naming_both(project: Project) -> Non
     project.write("a.md", "# A\n\nText.\n")
     project.refresh()
     project.store.table("store").update(values={"format": 99})
-    with pytest.raises(StoreFormat, match=r"format 99.*format 1"):
+    with pytest.raises(StoreFormat, match=r"format 99.*format 2"):
         project.refresh()
 
 

@@ -39,6 +39,7 @@ COMMANDS = (
     "quarantine show",
     "quarantine release",
     "quarantine retry",
+    "audit",
 )
 
 
@@ -115,17 +116,46 @@ def test_init_writes_what_works_and_never_overwrites(
     (tmp_path / "Our Wiki" / "a.md").write_text("# A\n\nText.\n")
     (tmp_path / ".gitignore").write_text("*.pyc")
     said = initialised("Our Wiki", capsys=capsys)
-    assert said["written"] == ["staleproof.toml", ".gitignore"]
+    suites = [f"data/expectations/{grain}.json" for grain in ("chunks", "documents", "publication")]
+    assert said["written"] == ["staleproof.toml", *suites, ".gitignore"]
     assert said["source"] == {"name": "our-wiki", "kind": "files", "location": "Our Wiki"}
     assert (tmp_path / ".gitignore").read_text() == "*.pyc\ndata/store/\n"
     ports = Project(tmp_path).ports()
     assert run(["refresh"], ports=ports) == 0
     assert "our-wiki #1 published" in capsys.readouterr().out
-    before = (tmp_path / "staleproof.toml").read_bytes()
+    before = {path: (tmp_path / path).read_bytes() for path in said["written"]}
     assert initialised("Our Wiki", capsys=capsys)["written"] == []
     assert run(["init"]) == 0
-    assert "as it is" in capsys.readouterr().out
-    assert (tmp_path / "staleproof.toml").read_bytes() == before
+    assert capsys.readouterr().out.count("as it is") == len(before)
+    assert {path: (tmp_path / path).read_bytes() for path in before} == before
+
+
+def test_init_brings_a_missing_suite_back_beside_those_of_its_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    initialised(capsys=capsys)
+    file = tmp_path / "staleproof.toml"
+    file.write_text(file.read_text().replace('"data/expectations"', '"rules"'))
+    (tmp_path / "rules").mkdir()
+    own = tmp_path / "rules" / "chunks.json"
+    own.write_bytes((tmp_path / "data/expectations/chunks.json").read_bytes() + b" ")
+    before = own.read_bytes()
+    assert initialised(capsys=capsys)["written"] == [
+        "rules/documents.json",
+        "rules/publication.json",
+    ]
+    assert own.read_bytes() == before
+
+
+def test_init_beside_a_broken_configuration_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "staleproof.toml").write_text("[knowledge]\nstroe = 1\n")
+    assert run(["init"]) == 2
+    assert "stroe" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["staleproof.toml"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from pipelines.config import (
     parse_duration,
     template,
 )
-from pipelines.config.models import SOURCE_KINDS, Settings, SourceRule
+from pipelines.config.models import SOURCE_KINDS, DomainPolicy, Settings, SourceRule
 from pipelines.errors import ConfigError, UnknownName
 
 DEMO = Path(__file__).parents[2] / "staleproof.toml"
@@ -311,7 +311,7 @@ def test_described_configuration_is_json(tmp_path: Path) -> None:
 
 
 def uncommented(text: str) -> dict[str, Any]:
-    """The template with its example of a rule switched on."""
+    """The template with its examples of a rule and a domain switched on."""
     head, rule = text.split("# [[sources.rules]]")
     return tomllib.loads(head + "[[sources.rules]]" + rule.replace("\n# ", "\n"))
 
@@ -324,7 +324,8 @@ def test_template_shows_every_key_with_its_default(tmp_path: Path, kind: Any) ->
     assert shown.keys() == Settings.model_fields.keys()
     assert source.keys() == SOURCE_KINDS[kind].model_fields.keys()
     assert source["rules"][0].keys() == SourceRule.model_fields.keys()
-    for section in shown.keys() - {"sources"}:
+    assert shown["domains"][0].keys() == DomainPolicy.model_fields.keys()
+    for section in shown.keys() - {"sources", "domains"}:
         model = Settings.model_fields[section].annotation
         assert shown[section].keys() == model.model_fields.keys()  # type: ignore[union-attr]
     least = (GIT if kind == "git" else FILES).replace("wiki", "docs").replace('"x"', '"docs"')
@@ -332,10 +333,11 @@ def test_template_shows_every_key_with_its_default(tmp_path: Path, kind: Any) ->
     assert load(tmp_path, text) == load(tmp_path, KNOWLEDGE + least)
 
 
-def test_template_with_its_rule_switched_on_is_valid() -> None:
+def test_template_with_its_examples_switched_on_is_valid() -> None:
     text = template(knowledge="kb", source="docs", kind="files", location="d")
-    rule = Settings.model_validate(uncommented(text)).sources[0].rules[0]
-    assert rule.labels == ("managers",)
+    settings = Settings.model_validate(uncommented(text))
+    assert settings.sources[0].rules[0].labels == ("managers",)
+    assert settings.domains[0].review is True
 
 
 def test_every_line_of_the_template_is_explained() -> None:

@@ -1,0 +1,110 @@
+"""Audits what a run built, and says which sources have to wait for a person."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+
+from pipelines.ingest import Tally, needs_bytes
+from pipelines.knowledge import ACCEPTED, AuditRow, Publication, State, holds, record_audit
+from pipelines.planning import Change, Hold, hold, items_of, may_wait
+from pipelines.quality import Audit, Subject, Verdict, audit_candidate, described
+from pipelines.records import Encoder
+from pipelines.refresh.context import Context, Look
+
+
+def audit_built(
+    context: Context,
+    seen: Look,
+    built: State,
+    fingerprint: str,
+    encoder: Callable[[], Encoder],
+) -> Audit:
+    """Audits exactly the version that the ledger is to name, against the published one.
+
+    Raises:
+        AuditFailed: It is not whole, or could not be checked.
+    """
+    rejected = Counter(r.found.source for r in seen.plan.rejected if not r.known)
+    read = Counter(change.source for change in seen.plan.changes if needs_bytes(change))
+    subject = Subject(
+        store=context.store,
+        published=seen.last,
+        candidate=built,
+        fingerprint=fingerprint,
+        changes=seen.plan.changes,
+        accepted=frozenset(uri for uri, _ in seen.world.accepted),
+        rejected=rejected,
+        looked=read + rejected,
+        moved_earlier={
+            uri: known.remembered.moved_to
+            for uri, known in seen.known.items()
+            if known.remembered.moved_to is not None
+        },
+        withheld=frozenset(seen.last.withheld) if seen.last else frozenset(),
+    )
+    return audit_candidate(subject, context.checks, encoder=encoder, now=context.clock())
+
+
+def failing_holds(context: Context, seen: Look, audit: Audit) -> dict[Hold, tuple[Change, ...]]:
+    """What must wait because its source fails a critical expectation.
+
+    Where a failing source has no change of its own, what changed in the others did it. What a
+    person accepted goes through, and so does policy: where nothing else is left, nothing is held.
+    """
+    waiting: dict[str, list[Change]] = defaultdict(list)
+    for change in seen.plan.changes:
+        if may_wait(change, seen.world.accepted):
+            waiting[change.source].append(change)
+    failing = audit.failing
+    blamed = {source: v for source, v in failing.items() if source in waiting}
+    if failing and not blamed:
+        blamed = dict.fromkeys(waiting, next(iter(failing.values())))
+    return {
+        hold(
+            "audit",
+            source,
+            items_of(waiting[source]),
+            _why(verdict, source, audit),
+            suites=context.basis,
+        ): tuple(waiting[source])
+        for source, verdict in sorted(blamed.items())
+    }
+
+
+def _why(verdict: Verdict, source: str, audit: Audit) -> str:
+    observed = verdict.failed.get(source) or verdict.observed
+    where = "" if source in audit.failing else f" in {', '.join(sorted(audit.failing))}"
+    return f"fails {verdict.expectation}{where}: {observed}, expected {verdict.expected}"
+
+
+def remember_audit(
+    context: Context, seen: Look, tally: Tally, audit: Audit, publication: Publication | None
+) -> None:
+    """Writes down what was found out, and who let what through."""
+    report = audit.report()
+    report["verdicts"] = [*map(described, tally.verdicts), *report["verdicts"]]
+    record_audit(
+        context.store,
+        AuditRow(
+            context.run,
+            publication.number if publication else None,
+            context.clock(),
+            {"passed": not audit.failing, **report, **let_through(context, seen)},
+        ),
+    )
+
+
+def let_through(context: Context, seen: Look) -> dict[str, list[dict[str, str]]]:
+    """Who accepted or released what this run wrote, and why: for the ledger."""
+    written = items_of(seen.plan.changes)
+    accepted = [
+        {"hold": h.id, "kind": h.kind, "actor": h.actor or "", "reason": h.reason or ""}
+        for h in holds(context.store, ACCEPTED)
+        if not written.isdisjoint(h.remaining)
+    ]
+    let_out = [
+        {"uri": q.uri, "expectation": q.failure.expectation}
+        | {"actor": q.released.actor, "reason": q.released.reason}
+        for q in context.released
+        if q.released is not None and (q.uri, q.content_hash) in written
+    ]
+    return {"accepted": accepted, "released": let_out}
