@@ -14,7 +14,8 @@ Unternehmen arbeitet, bekommt zwei weitere Tage dazu. Nicht genommene Tage verfa
 Monats März, wenn nicht etwas anderes vereinbart wurde.
 """
 KEY = "The key is AKIA" + "Q3EGRFTBKZJHWLXM."
-CARD = "The card is 4111 1111 1111 1111."
+UNKNOWN, PAD = "[UNK]", "[PAD]"
+CARD = "The card is 4539 1488 0343 6467."
 
 
 def quarantined(cli: Cli, more: str, code: int = 0) -> int:
@@ -81,10 +82,10 @@ def write_model(folder: Path, *, sees_names: bool) -> None:
     from tokenizers.pre_tokenizers import Whitespace
     from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(WordLevel({"[UNK]": 0, "[PAD]": 1}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(WordLevel({UNKNOWN: 0, PAD: 1}, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = Whitespace()
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", model_max_length=64
+        tokenizer_object=tokenizer, unk_token=UNKNOWN, pad_token=PAD, model_max_length=64
     ).save_pretrained(folder)
     model = BertForTokenClassification(
         BertConfig(

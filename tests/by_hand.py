@@ -88,6 +88,12 @@ def corrupt(project: Project, change: Corruption, *, recount: bool = True) -> No
     project.store.table("publications").update(where=f"number = {last.number}", values=values)
 
 
+def unheed(project: Project) -> None:
+    """Lets readers see what the ledger withholds, as if nothing had been withheld."""
+    unheeded = {"withheld": ["docs/none.md"]}
+    project.store.table("publications").update(where="true", values=unheeded)
+
+
 def of(rows: list[Row], uri: str) -> list[Row]:
     return [row for row in rows if row["uri"] == uri]
 

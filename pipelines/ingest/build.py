@@ -7,12 +7,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.ingest.check import check_chunks, check_documents
 from pipelines.ingest.prepare import Prepared, Read, needs_bytes, prepare, read
 from pipelines.ingest.rows import rewritten, rows_of_batch
-from pipelines.knowledge import Candidate, State, Store, rows_of, spill, spilled, vectors_in
+from pipelines.knowledge import (
+    Candidate,
+    State,
+    Store,
+    forget_spilled,
+    rows_of,
+    spill,
+    spilled,
+    vectors_in,
+)
 from pipelines.planning import Change, Rejected
 from pipelines.quality import Checks, Judged, Verdict, excerpt, merged
 from pipelines.records import (
@@ -230,7 +240,7 @@ def _embedded_rows(
         part = names[start : start + BATCH_TEXTS]
         encoded = work.encoder().encode([missing[h].embedded for h in part])
         fresh = dict(zip(part, encoded, strict=True))
-        spill(work.store, work.fingerprint, fresh, now=work.now)
+        spill(work.store, work.fingerprint, _usable(fresh, work.encoder()), now=work.now)
         vectors |= fresh
     tally.embedded += len(missing)
     tally.tokens_embedded += sum(chunk.tokens for chunk in missing.values())
@@ -239,9 +249,26 @@ def _embedded_rows(
     judged = check_chunks(batch, vectors, work.checks, encoder)
     _keep_verdicts(work, judged, {one.change.uri: one for one in batch}, tally)
     good = [one for one in batch if one.change.uri not in judged.failures]
+    _forget_failed(work, batch, good, set(missing))
     rows = rows_of_batch(good, vectors, versions, encoder.dimension, work.checks.rules)
     tally.embed_seconds += time.perf_counter() - started
     return rows
+
+
+def _usable(vectors: Mapping[str, Vectors], encoder: Encoder) -> dict[str, Vectors]:
+    """Those that can be stored at all; the others fail their check in a moment."""
+    return {
+        h: v for h, v in vectors.items() if v.shape == (encoder.dimension,) and np.isfinite(v).all()
+    }
+
+
+def _forget_failed(
+    work: Work, batch: Sequence[Prepared], good: Sequence[Prepared], fresh: set[str]
+) -> None:
+    """A vector that failed its check is embedded again when its document is tried again."""
+    passed = {h for one in good for h in one.hashes}
+    failed = {h for one in batch for h in one.hashes} - passed
+    forget_spilled(work.store, work.fingerprint, failed & fresh)
 
 
 def _versions(sources: Mapping[str, Source], changes: Sequence[Change]) -> dict[str, SourceVersion]:

@@ -61,7 +61,7 @@ from pipelines.knowledge.scans import (
     scans_of,
 )
 from pipelines.knowledge.search import Filter, search_state, tagged_state
-from pipelines.knowledge.spill import spill, spill_retired, spilled
+from pipelines.knowledge.spill import forget_spilled, spill, spill_retired, spilled
 from pipelines.knowledge.store import Store, Write, directly, find_store, open_store, refresh_lock
 from pipelines.knowledge.tables import chunks as chunk_schema
 from pipelines.knowledge.takedowns import (
@@ -119,6 +119,7 @@ __all__ = [
     "find_store",
     "follow_takedowns",
     "forget_mended",
+    "forget_spilled",
     "freshness",
     "front_matter_text",
     "generation_name",

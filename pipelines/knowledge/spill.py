@@ -36,6 +36,15 @@ def spill(store: Store, fingerprint: str, vectors: Mapping[str, Vectors], *, now
         forget_versions(store, "vectors", older_than=READ)
 
 
+def forget_spilled(store: Store, fingerprint: str, text_hashes: Iterable[str]) -> None:
+    """Deletes vectors that are wrong."""
+    wanted = sorted(set(text_hashes))
+    for start in range(0, len(wanted), SLICE):
+        part = tables.among("text_hash", wanted[start : start + SLICE])
+        where = f"fingerprint = {tables.quoted(fingerprint)} AND {part}"
+        delete_rows(store, "vectors", where)
+
+
 def spilled(store: Store, fingerprint: str, text_hashes: Iterable[str]) -> dict[str, Vectors]:
     """The spilled vectors of one embedder, by text hash, each ``(d,)`` float32."""
     table = store.table("vectors")

@@ -22,6 +22,7 @@ from pipelines.planning.holds import (
     hold,
     items_of,
     may_wait,
+    review_hold,
     review_holds,
     standing_audit_holds,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "may_wait",
     "plan_changes",
     "relabelled_as_they_are",
+    "review_hold",
     "review_holds",
     "rules_on",
     "source_rules",

@@ -1,7 +1,7 @@
 """What waits for a person: unusual deletions and dear runs, as named sets."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 
 from pipelines.planning.access import Rules
@@ -52,15 +52,17 @@ def review_holds(
         if asked and may_wait(change, accepted):
             waiting[change.source].append(change)
     return {
-        hold("review", source, items_of(of_source), _to_review(of_source)): tuple(of_source)
+        review_hold(source, of_source): tuple(of_source)
         for source, of_source in sorted(waiting.items())
     }
 
 
-def _to_review(changes: list[Change]) -> str:
+def review_hold(source: str, changes: Collection[Change]) -> Hold:
+    """The hold of some changes that are to be reviewed."""
     domains = {p.domain for c in changes for p in (c.policy, c.previous and c.previous.policy) if p}
     count = f"{len(changes)} change" + "s" * (len(changes) != 1)
-    return f"{count} to be reviewed (domain {', '.join(sorted(domains))})"
+    why = f"{count} to be reviewed (domain {', '.join(sorted(domains))})"
+    return hold("review", source, items_of(changes), why)
 
 
 def standing_audit_holds(

@@ -159,16 +159,11 @@ def _results(suite: Suite, table: Table) -> dict[str, Any]:
 
 
 def _frame(table: Table) -> Any:
-    """A data frame: floats with NaN for None; all else as it is, for nothing else has a NaN."""
+    """A data frame of plain objects: with None for null, whole numbers and truth stay what they are."""
     import pandas as pd  # type: ignore[import-untyped]
 
-    def series(values: list[Any]) -> Any:
-        kinds = {type(value) for value in values} - {type(None)}
-        if kinds and all(issubclass(kind, float) for kind in kinds):
-            return pd.Series(values, dtype="float64")
-        return pd.Series([_encodable(value) for value in values], dtype="object")
-
-    return pd.DataFrame({name: series(values) for name, values in table.items()})
+    columns = {name: [_encodable(value) for value in values] for name, values in table.items()}
+    return pd.DataFrame(columns, dtype="object")
 
 
 def _encodable(value: Any) -> Any:

@@ -16,7 +16,7 @@ from pipelines.knowledge import (
     record_scans,
     tag,
 )
-from pipelines.planning import Hold, held_back, hold, items_of
+from pipelines.planning import Hold, held_back, review_hold
 from pipelines.quality import Audit
 from pipelines.records import Encoder
 from pipelines.refresh.audit import audit_built, failing_holds, let_through, remember_audit
@@ -68,6 +68,7 @@ def apply(context: Context, seen: Look) -> Report:
             publication = publish(context, seen, candidate)
             seconds["publish"] = time.perf_counter() - started
         remember_audit(context, seen, tally, candidate.audit, publication)
+        tally = tally.plus(Tally(verdicts=candidate.audit.verdicts))
     if context.request.publish:
         seen, tally = _build_reviews(context, seen, base, tally)
     report = end(context, seen, candidate, tally, reason, seconds, publication)
@@ -112,7 +113,7 @@ def _build_reviews(context: Context, seen: Look, base: _Base, tally: Tally) -> t
         seen = _without(seen, one)
         out = {r.found.uri for r in one.rejected} | set(one.unread)
         left = tuple(change for change in changes if change.uri not in out)
-        review = hold("review", planned.source, items_of(left), planned.why)
+        review = review_hold(planned.source, left)
         if left:
             tag(context.store, f"hold-{review.id}", built)
         seen = _reviewed(seen, planned, review if left else None)

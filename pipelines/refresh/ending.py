@@ -23,7 +23,6 @@ from pipelines.knowledge import (
     withdraw,
 )
 from pipelines.planning import Change, Hold, Rejected, hold, items_of
-from pipelines.quality import merged
 from pipelines.records import Happened
 from pipelines.refresh.context import Context, Look
 from pipelines.refresh.publish import Candidate
@@ -98,9 +97,7 @@ def end(
                 documents={seen.last.state: dict(seen.published)} if seen.last else None,
             )
     _tell(context, seen, opened, publication)
-    return _report(
-        context, seen, candidate, tally, tuple(standing), rejected, reason, seconds, publication
-    )
+    return _report(context, seen, tally, tuple(standing), rejected, reason, seconds, publication)
 
 
 def _standing(context: Context, seen: Look) -> set[tuple[str, str]]:
@@ -229,7 +226,6 @@ def _tell(
 def _report(
     context: Context,
     seen: Look,
-    candidate: Candidate | None,
     tally: Tally,
     standing: tuple[Hold, ...],
     rejected: tuple[Rejected, ...],
@@ -241,7 +237,6 @@ def _report(
     if publication is None and reason is None:
         broken = any(not scan.listing.complete for scan in seen.scans)
         reason = WAITS if standing else UNREACHABLE if broken else NOTHING_CHANGED
-    verdicts = merged(tally.verdicts, candidate.audit.verdicts if candidate else ())
     total = counts(context.store, current.state)[1] if current else 0
     return Report(
         knowledge=context.config.knowledge.name,
@@ -262,7 +257,7 @@ def _report(
         seconds=_seconds(context, seen, tally, seconds or {}),
         sources=sources_of(seen),
         attention=attention_of(
-            context, seen, tally.unread, standing, rejected, current, verdicts=verdicts
+            context, seen, tally.unread, standing, rejected, current, verdicts=tally.verdicts
         ),
         changes=seen.plan.changes,
         rejected=rejected,

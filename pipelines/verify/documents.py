@@ -22,12 +22,14 @@ def verify_documents(
     withheld = frozenset(today.publication.withheld)
     for uri, row in documents.items():
         _verify_columns(uri, row, today, findings)
-        if uri not in withheld:
-            why = must_be_withheld(uri, documents, today)
-            if why:
-                findings.add("not_withheld", uri, f"{why}; a refresh withholds it")
-            _verify_training(uri, row, today, findings)
-            _verify_fitness(uri, row, today, findings)
+        if uri in withheld:
+            continue
+        why = must_be_withheld(uri, documents, today)
+        if why:
+            findings.add("not_withheld", uri, f"{why}; a refresh withholds it")
+        reasons = {check(uri, row, today, findings) for check in (_training, _fitness)}
+        for reason in reasons - {None}:
+            findings.explain(str(reason))
 
 
 def _verify_columns(uri: str, row: DocumentRow, today: Today, findings: Findings) -> None:
@@ -67,19 +69,26 @@ def _unknown_source(uri: str, row: DocumentRow, today: Today, findings: Findings
         findings.add("source", uri, f"the configuration has no source {row.source}")
 
 
-def _verify_training(uri: str, row: DocumentRow, today: Today, findings: Findings) -> None:
-    """Rows may let nobody learn from what may not be learned from today."""
+def _training(uri: str, row: DocumentRow, today: Today, findings: Findings) -> str | None:
+    """Nobody may learn from what may not be learned from today; or why rows say otherwise yet."""
     why = _untrainable(uri, row, today) if row.train else None
     if why is None:
-        return
-    known = today.facts.seen(uri)
-    keys = {row.content_hash, "", known.content_hash if known else ""}
-    reasons = (today.reason(row.source, (uri, content_hash)) for content_hash in sorted(keys))
-    reason = next(filter(None, reasons), None)
-    if reason or today.is_newer_than_listing(row.source):
-        findings.explain(reason or "newer")
-    else:
+        return None
+    reason = _not_relabelled(uri, row, today)
+    if reason is None:
         findings.add("train", uri, f"its rows let models learn from it, and {why}")
+    return reason
+
+
+def _not_relabelled(uri: str, row: DocumentRow, today: Today) -> str | None:
+    """Why policy of today may not have reached the rows."""
+    known = today.facts.seen(uri)
+    for content_hash in (row.content_hash, "", known.content_hash if known else ""):
+        reason = today.reason(row.source, (uri, content_hash))
+        # Policy reaches what is published, fit or not: only a newer version may be why it waits.
+        if reason and (reason != "quarantined" or content_hash != row.content_hash):
+            return reason
+    return "newer" if today.is_newer_than_listing(row.source) else None
 
 
 def _untrainable(uri: str, row: DocumentRow, today: Today) -> str | None:
@@ -88,24 +97,24 @@ def _untrainable(uri: str, row: DocumentRow, today: Today) -> str | None:
         return None
     path = uri.partition("/")[2]
     if not rights.of(path).train:
-        return "its source does not"
+        return "its source does not let them"
     asks = asks_of(uri, row, today.facts)
     if any(asked is not None and asked.train is False for asked in asks):
-        return "it asks that they do not"
+        return "it asks them not to"
     found = forbidding(today.domains, domain_of(rights, path, asks[0]), row.findings)
     return f"its domain forbids it for {', '.join(found)}" if found else None
 
 
-def _verify_fitness(uri: str, row: DocumentRow, today: Today, findings: Findings) -> None:
-    """A version that stands in quarantine is published only if it was before it failed."""
+def _fitness(uri: str, row: DocumentRow, today: Today, findings: Findings) -> str | None:
+    """A version in quarantine is published only if it was before it failed."""
     failed = today.facts.quarantined.get((uri, row.content_hash))
     if failed is None:
-        return
+        return None
     if _was_fit(row, failed, today):
-        findings.explain("quarantined")
-    else:
-        said = f"this very version is in quarantine ({failed.expectation})"
-        findings.add("quarantined", uri, f"{said}, and nobody let it out")
+        return "quarantined"
+    said = f"this very version is in quarantine ({failed.expectation})"
+    findings.add("quarantined", uri, f"{said}, and nobody let it out")
+    return None
 
 
 def _was_fit(row: DocumentRow, failed: Failed, today: Today) -> bool:

@@ -27,6 +27,7 @@ from tests.by_hand import (
     published,
     put,
     second_publication,
+    unheed,
     verify,
 )
 from tests.project import Project, rule, source
@@ -128,7 +129,7 @@ def test_version_that_nobody_may_see_withholds_the_published_one(
     project.refresh()
     found = verify(project, sources=True)
     assert (found.ok, found.explained) == (True, {"quarantined": 1, "withheld": 1})
-    project.store.table("publications").update(where="true", values={"withheld": ["docs/none.md"]})
+    unheed(project)
     assert named(verify(project)) == {("not_withheld", LEAVE)}
 
 

@@ -1,58 +1,33 @@
 """What a plan decides, case by case."""
 
-from pipelines.config import FilesSource, SourceRule
+from dataclasses import replace
+
+import pytest
+
 from pipelines.planning import (
-    Found,
     Kind,
+    Plan,
     Policy,
-    Published,
     Remembered,
-    Scanned,
     World,
     cost_holds,
     hold,
     plan_changes,
-    source_rules,
 )
 from pipelines.planning.access import granted, narrowed, shows_beyond
 from pipelines.planning.holds import unusual
-from pipelines.records import Entry, Failure, FrontMatter
+from pipelines.records import Failure, FrontMatter
+from tests.plans import GRANT, domain, found, published, rules, world
 
-SETTINGS = FilesSource(
-    name="docs",
-    path="docs",
-    domain="general",
-    labels=("hr", "managers"),
-    front_matter_domains=("it",),
-    rules=(SourceRule(match="open/**", labels=("public",), train=False),),
-)
-RULES = source_rules(SETTINGS)
-GRANT = Policy("general", ("hr", "managers"), True)
+RULES = rules()["docs"]
 
 
-def found(path: str, content_hash: str, front_matter: FrontMatter | Failure | None = None) -> Found:
-    return Found(f"docs/{path}", "docs", Entry(path, content_hash), content_hash, front_matter)
-
-
-def published(path: str, content_hash: str, **changed: object) -> Published:
-    asked = changed.pop("asked", None)
-    policy = changed.pop("policy", GRANT)
-    recipe = changed.pop("recipe", "1")
-    assert isinstance(policy, Policy)
-    assert asked is None or isinstance(asked, FrontMatter)
-    return Published(f"docs/{path}", "docs", content_hash, str(recipe), policy, asked, "", 0.0)
-
-
-def world(
-    has: list[Found], shown: list[Published], *, complete: bool = True, **more: object
-) -> World:
-    scan = Scanned("docs", complete, {f.uri: f for f in has})
-    known: dict[str, object] = {"sources": {"docs": RULES}, "recipe": "1"}
-    return World(scanned={"docs": scan}, published={p.uri: p for p in shown}, **{**known, **more})  # type: ignore[arg-type]
+def kinds_of(plan: Plan) -> dict[str, str]:
+    return {c.uri: c.kind.value for c in plan.changes}
 
 
 def kinds(plan_world: World) -> dict[str, str]:
-    return {c.uri: c.kind.value for c in plan_changes(plan_world).changes}
+    return kinds_of(plan_changes(plan_world))
 
 
 def test_first_rule_that_matches_wins() -> None:
@@ -160,6 +135,77 @@ def test_policy_reaches_documents_of_a_listing_that_broke_off() -> None:
     assert kinds(world([], [old], complete=False, remembered=remembered)) == {
         "docs/a.md": "relabelled"
     }
+
+
+def test_finding_that_a_domain_forbids_since_reaches_what_is_unchanged() -> None:
+    old = published("a.md", "1", findings=["secrets"])
+    strict = rules(domain(secrets="no-training"))
+    (change,) = plan_changes(world([found("a.md", "1")], [old], sources=strict)).changes
+    assert (change.kind, change.reason) == (Kind.RELABELLED, "train true -> false")
+    closed = Policy("general", GRANT.labels, False)
+    old = published("a.md", "1", findings=["secrets"], policy=closed)
+    assert plan_changes(world([found("a.md", "1")], [old], sources=strict)).changes == ()
+    (change,) = plan_changes(world([found("a.md", "1")], [old])).changes
+    assert change.policy == GRANT, "allowed again"
+
+
+def test_finding_goes_along_with_a_move_and_not_with_other_bytes() -> None:
+    strict = rules(domain(secrets="no-training"))
+    closed = Policy("general", GRANT.labels, False)
+    old = published("a.md", "1", findings=["secrets"], policy=closed)
+    (moved,) = plan_changes(world([found("b.md", "1")], [old], sources=strict)).changes
+    assert (moved.kind, moved.policy) == (Kind.MOVED, closed)
+    (changed,) = plan_changes(world([found("a.md", "2")], [old], sources=strict)).changes
+    assert changed.policy == GRANT, "what its new text holds is found out when it is read"
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_finding_reaches_what_stays_as_it_is(complete: bool) -> None:
+    old = published("a.md", "1", findings=["personal_data"])
+    failed = {("docs/a.md", "2"): Failure("has_text", "0")}
+    strict = rules(domain(personal_data="no-training"))
+    shown = [found("a.md", "2")] if complete else []
+    seen = world(shown, [old], complete=complete, sources=strict, quarantined=failed)
+    (change,) = plan_changes(seen).changes
+    assert (change.kind, change.policy) == (
+        Kind.RELABELLED,
+        Policy("general", GRANT.labels, False),
+    )
+
+
+FAILED = Failure("has_no_secrets", "AWS")
+
+
+def test_released_version_is_published_in_spite_of_its_failure() -> None:
+    key = ("docs/a.md", "1")
+    failed = {key: FAILED, ("docs/a.md", "2"): FAILED}
+    let_out = frozenset({key})
+    plan = plan_changes(world([found("a.md", "1")], [], quarantined=failed, released=let_out))
+    assert [(c.kind, c.key) for c in plan.changes] == [(Kind.ADDED, key)]
+    assert plan.rejected == ()
+    plan = plan_changes(world([found("a.md", "2")], [], quarantined=failed, released=let_out))
+    assert (plan.changes, len(plan.rejected)) == ((), 1), "exactly the version that was let out"
+    plan = plan_changes(world([found("b.md", "1")], [], quarantined=failed, released=let_out))
+    assert kinds_of(plan) == {"docs/b.md": "added"}, "a failure is of a uri"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [Failure("front_matter_is_yaml", "line 2", withhold=True), FrontMatter(labels=("board",))],
+)
+def test_release_lets_nothing_out_that_asks_for_more_or_nobody_knows_for_what(
+    asked: Failure | FrontMatter,
+) -> None:
+    let_out = frozenset({("docs/a.md", "1")})
+    plan = plan_changes(world([found("a.md", "1", asked)], [], released=let_out))
+    assert (plan.changes, len(plan.rejected)) == ((), 1)
+
+
+def test_released_version_replaces_the_published_one() -> None:
+    old, key = published("a.md", "1"), ("docs/a.md", "2")
+    seen = world([found("a.md", "2")], [old], quarantined={key: FAILED})
+    assert kinds(seen) == {}
+    assert kinds(replace(seen, released=frozenset({key}))) == {"docs/a.md": "changed"}
 
 
 def test_unusual_deletions() -> None:

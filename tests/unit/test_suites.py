@@ -99,7 +99,7 @@ def test_loading_imports_no_great_expectations() -> None:
 
 
 def test_hash_follows_the_content_and_not_the_form(tmp_path: Path) -> None:
-    file = write(tmp_path, entry())
+    file = write(tmp_path, entry(kwargs={"min_value": 1, "column": "words"}))
     before = load_suites(tmp_path).hash
     data = json.loads(file.read_text())
     data["expectations"][0]["meta"]["notes"] = "A reason."

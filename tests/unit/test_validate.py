@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipelines.quality.kinds import BY_ROW
 from pipelines.quality.records import Columns, Expectation, Grain, Severity, Suite, Suites, Verdict
 from pipelines.quality.suites import BUILT_IN, load_suites
 from pipelines.quality.validate import lint_suites, validate
+from pipelines.quality.verdicts import verdict_on
 from pipelines.quality.words import expected
 
 BETWEEN = "expect_column_values_to_be_between"
@@ -255,10 +257,19 @@ def test_what_was_raised_over_a_text_does_not_quote_it() -> None:
     assert "Secret" not in message
 
 
-def test_result_that_names_too_few_rows_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(module._FORMAT, "result_format", "SUMMARY")
-    message = refused(one(BETWEEN, column="words", max_value=0), words=[1])
-    assert "the rows that fail were not all named" in message
+@pytest.mark.parametrize("rows", [{}, {"unexpected_index_list": [0]}])
+def test_result_that_names_too_few_rows_blocks(rows: dict[str, Any]) -> None:
+    expectation = one(BETWEEN, column="words", max_value=0)
+    result = SimpleNamespace(
+        success=False,
+        exception_info={"raised_exception": False},
+        result={"unexpected_count": 2, **rows},
+    )
+    columns = {"uri": ["d/0", "d/1"], "words": [1, 1]}
+    with pytest.raises(AuditFailed, match="the rows that fail were not all named"):
+        verdict_on(suite(expectation), expectation, result, columns)
+    with pytest.raises(AuditFailed, match="it was given no result"):
+        verdict_on(suite(expectation), expectation, None, columns)
 
 
 def suites(*expectations: Expectation) -> Suites:
@@ -309,20 +320,32 @@ def test_built_in_suites_are_loaded_whole_by_great_expectations() -> None:
         ]
 
 
-def test_threads_do_not_disturb_each_other() -> None:
+def test_threads_do_not_disturb_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside: list[int] = []
+    most: list[int] = []
     found: dict[int, list[str]] = {}
+    results = module._results
+
+    def watched(*arguments: Any) -> Any:
+        inside.append(1)
+        most.append(len(inside))
+        answer = results(*arguments)
+        inside.pop()
+        return answer
 
     def work(number: int) -> None:
-        for _ in range(3):
+        for _ in range(2):
             verdict = judge(one(BETWEEN, column="words", max_value=number), words=list(range(9)))
             found.setdefault(number, []).append(",".join(verdict.failed))
 
+    monkeypatch.setattr(module, "_results", watched)
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {n: [",".join(f"d/{row}" for row in range(n + 1, 9))] * 3 for n in range(8)}
+    assert found == {n: [",".join(f"d/{row}" for row in range(n + 1, 9))] * 2 for n in range(8)}
+    assert max(most) == 1
 
 
 def test_another_context_in_the_process_does_not_disturb() -> None:
