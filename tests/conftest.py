@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -18,6 +19,10 @@ quiet.silence()
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+WATCHED = str(Path(__file__).parent / "watched")
+"""Holds what makes children of tests fail the same way."""
 
 
 def is_local(family: int, address: Any) -> bool:
@@ -35,7 +40,7 @@ def is_local(family: int, address: Any) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
-    """Fail the test that connects to another machine; its children are not watched."""
+    """Fail the test that connects to another machine; its children are watched as well."""
 
     def guarded(connect: Any) -> Any:
         def check(self: socket.socket, address: Any) -> Any:
@@ -49,4 +54,5 @@ def no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
         patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+        patch.setenv("PYTHONPATH", WATCHED, prepend=os.pathsep)
         yield

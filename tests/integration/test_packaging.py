@@ -39,7 +39,7 @@ def foreign(tmp_path: Path) -> Path:
 
 
 def run(site: Path, cwd: Path, *command: str) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | {"PYTHONPATH": str(site)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(site), os.environ["PYTHONPATH"]))}
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )

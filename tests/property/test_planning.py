@@ -54,6 +54,16 @@ asks = st.one_of(
 grants = st.lists(st.sampled_from(LABELS), min_size=1, unique=True).map(tuple)
 
 
+def policies(name: str) -> st.SearchStrategy[DomainPolicy]:
+    return st.builds(
+        DomainPolicy,
+        name=st.just(name),
+        review=st.booleans(),
+        expired=st.sampled_from(["attention", "withhold"]),
+        secrets=st.sampled_from(["warn", "no-training"]),
+    )
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> Rules:
     made = {}
@@ -69,14 +79,7 @@ def rules(draw: st.DrawFn) -> Rules:
                 rules=(SourceRule(match="x/**", domain="law", labels=draw(grants)),),
             )
         )
-    policies = st.builds(
-        DomainPolicy,
-        name=st.just(""),
-        review=st.booleans(),
-        expired=st.sampled_from(["attention", "withhold"]),
-        secrets=st.sampled_from(["warn", "no-training"]),
-    )
-    domains = {n: draw(policies).model_copy(update={"name": n}) for n in ("general", "law", "own")}
+    domains = {name: draw(policies(name)) for name in ("general", "law", "own")}
     return Rules(made, date(2026, 5, draw(st.sampled_from([5, 15]))), domains)
 
 
