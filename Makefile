@@ -23,6 +23,7 @@ check: .venv/installed
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/deptry .
+	$(BIN)/staleproof audit --lint
 
 # The store of a project (data/store) is not touched.
 clean:

@@ -5,7 +5,7 @@ here="$(cd "$(dirname "$0")/.." && pwd)"
 demo="$here/.demo"
 rm -rf "$demo"
 mkdir -p "$demo/data"
-cp -R "$here/data/handbook" "$demo/data/handbook"
+cp -R "$here/data/handbook" "$here/data/expectations" "$here/data/golden" "$demo/data/"
 cp "$here/staleproof.toml" "$demo/"
 cd "$demo"
 
@@ -41,11 +41,17 @@ run unpin
 run refresh
 run history
 
+say "Somebody pastes a key into a document. It is quarantined, readers keep the version before."
+printf '\nThe key is %s%s.\n' AKIA Q3EGRFTBKZJHWLXM >> data/handbook/support/plan-prices.md
+run refresh
+run audit --explain handbook/support/plan-prices.md
+
 say "To try next, in $demo"
 cat <<'NEXT'
   staleproof status                                          how fresh everything is
   cp -R ../data/edits/2026-07-06-broken-file/files/. data/handbook/ && staleproof refresh
-  staleproof quarantine list                                 two documents were saved badly
+  staleproof quarantine list                                 what waits there, and why
   staleproof withhold handbook/hr/overtime.md --reason "under review"
+  staleproof audit --html audit.html                         all that is published, against the suites
   staleproof verify --sources                                the store against its sources
 NEXT

@@ -7,11 +7,11 @@ from typing import Any
 from tests.command_line import Cli
 from tests.key_cases import case, configured, found
 
-GERMAN = """# Urlaub
+POLISH = """# Urlop
 
-Alle Beschäftigten haben im Jahr fünfundzwanzig Tage Urlaub. Wer länger als fünf Jahre im
-Unternehmen arbeitet, bekommt zwei weitere Tage dazu. Nicht genommene Tage verfallen am Ende des
-Monats März, wenn nicht etwas anderes vereinbart wurde.
+Każdemu pracownikowi przysługuje dwadzieścia pięć dni urlopu w roku. Kto pracuje w firmie dłużej
+niż pięć lat, otrzymuje dwa dodatkowe dni. Niewykorzystane dni przepadają z końcem marca, jeżeli
+nie uzgodniono inaczej z przełożonym.
 """
 KEY = "The key is AKIA" + "Q3EGRFTBKZJHWLXM."
 UNKNOWN, PAD = "[UNK]", "[PAD]"
@@ -59,8 +59,8 @@ def _(cli: Cli) -> tuple[Any, Any]:
 
 @case("audit.languages")
 def _(cli: Cli) -> tuple[Any, Any]:
-    cli.project.write("hr/urlaub.md", GERMAN)
-    return both(cli, '[audit]\nlanguages = ["en"]', '[audit]\nlanguages = ["en", "de"]')
+    cli.project.write("hr/urlop.md", POLISH)
+    return both(cli, '[audit]\nlanguages = ["en"]', '[audit]\nlanguages = ["en", "pl"]')
 
 
 @case("audit.required")
@@ -151,9 +151,9 @@ def _(cli: Cli) -> tuple[Any, Any]:
 
 @case("domains.languages")
 def _(cli: Cli) -> tuple[Any, Any]:
-    cli.project.write("hr/urlaub.md", GERMAN)
+    cli.project.write("hr/urlop.md", POLISH)
     english = '[audit]\nlanguages = ["en"]\n'
-    return both(cli, english, english + domain('languages = ["de"]'))
+    return both(cli, english, english + domain('languages = ["pl"]'))
 
 
 @case("domains.required")

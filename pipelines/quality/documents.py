@@ -106,9 +106,11 @@ def masked(text: str, *, personal_data: Sequence[str], find_names: FindNames | N
     for finding in sorted(_findings(around, personal_data, find_names)):
         start, stop = offset + finding.start, offset + finding.end
         if stop > at and start < end:
-            parts += [text[at:start], f"[{finding.kind}]"]
+            mask = f"[{finding.kind}]"
+            parts += [text[at:start], mask]
+            end += stop - max(at, start) - len(mask)
             at = stop
-    return "".join([*parts, text[at:end]]).strip()[:MASKED_CHARACTERS]
+    return "".join([*parts, text[at : min(end, offset + len(around))]]).strip()[:MASKED_CHARACTERS]
 
 
 def _said(text: Text, today: date) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -25,8 +25,9 @@ _BEFORE = r"(?<![\w/#+@-])(?<![0-9][.,:])"
 _AFTER = r"(?![\w@/]|-[0-9]|[.,:][0-9])"
 _SPACE = "[ \u00a0-]?"
 
-_URL = re.compile(r"(?:https?://|www\.|\]\()[^\s)>\]\"']+")
-_DIGITS = re.compile(r"[0-9](?:[^0-9\n]{0,3}[0-9]){6,}")
+_ADDRESS = re.compile(r"(?:https?://|www\.|\]\()[^\s)>\]\"']+")
+_ENDLESS = re.compile(r"[0-9]{40,}")
+_DIGITS = re.compile(r"[0-9](?:[^0-9\n]{0,3}[0-9]){5,}")
 
 _CARD = re.compile(
     rf"{_BEFORE}(?<![0-9]{{4}} )(?:"
@@ -60,6 +61,9 @@ _PHONE = re.compile(
 _NO_PHONE = re.compile(r"1?(?:8(?:00|33|44|55|66|77|88)[0-9]{7}|[0-9]{3}55501[0-9]{2})")
 """Free of charge, or set aside for films."""
 
+_Find = Callable[[str, int, int], Iterator[Finding]]
+"""Looks between two offsets of a text."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Identity:
@@ -68,8 +72,8 @@ class _Identity:
     module: str
     """Of python-stdnum, which knows its checksum and dates."""
     pattern: str
-    words: str = ""
-    """One of these must stand nearby, where the number alone looks like many others."""
+    words: tuple[str, ...] = ()
+    """In lower case; one of these must stand nearby, where the number looks like many others."""
 
 
 _IDENTITIES = (
@@ -86,23 +90,29 @@ _IDENTITIES = (
     _Identity("kr.rrn", r"[0-9]{6}-[1-8][0-9]{6}"),
     _Identity("mx.curp", r"[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[A-Z0-9][0-9]"),
     _Identity("no.fodselsnummer", r"[0-9]{6} ?[0-9]{5}"),
-    _Identity("ca.sin", r"[1-9][0-9]{2}[ -][0-9]{3}[ -][0-9]{3}", "social insurance|nas|s\\.i\\.n"),
+    _Identity(
+        "ca.sin",
+        r"[1-9][0-9]{2}[ -][0-9]{3}[ -][0-9]{3}",
+        ("social insurance", "assurance sociale"),
+    ),
     _Identity(
         "de.idnr",
         r"[1-9][0-9] ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}",
-        "steuer-?id\\w*|steuerliche\\w* id\\w*|identifikationsnummer|idnr|tax id\\w*",
+        ("steuer-id", "steuerid", "steuerliche", "identifikationsnummer", "idnr", "tax id"),
     ),
-    _Identity("es.nif", r"(?:[0-9]{8}|[XYZ][0-9]{7})-?[A-Z]", "dni|nie|nif"),
-    _Identity("in_.aadhaar", r"[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}", "aadhaar|aadhar|uidai"),
-    _Identity("nl.bsn", r"[0-9]{9}", "bsn|burgerservicenummer|sofinummer"),
-    _Identity("pl.pesel", r"[0-9]{11}", "pesel"),
+    _Identity("es.nif", r"(?:[0-9]{8}|[XYZ][0-9]{7})-?[A-Z]", ("dni", "nif", "extranjero")),
+    _Identity(
+        "in_.aadhaar", r"[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}", ("aadhaar", "aadhar", "uidai")
+    ),
+    _Identity("nl.bsn", r"[0-9]{9}", ("bsn", "burgerservicenummer", "sofinummer")),
+    _Identity("pl.pesel", r"[0-9]{11}", ("pesel",)),
     _Identity(
         "se.personnummer",
         r"[0-9]{6}(?:[0-9]{2})?[-+][0-9]{4}",
-        "personnummer|personal (?:identity|id) number",
+        ("personnummer", "personal identity number"),
     ),
-    _Identity("us.ssn", r"[0-9]{3}-[0-9]{2}-[0-9]{4}", "ssns?|social security"),
-    _Identity("za.idnr", r"[0-9]{13}", "id number|identity number|id no"),
+    _Identity("us.ssn", r"[0-9]{3}-[0-9]{2}-[0-9]{4}", ("ssn", "ssns", "social security")),
+    _Identity("za.idnr", r"[0-9]{13}", ("id number", "identity number", "id no")),
 )
 """Most have a checksum. Those whose shape is common (and the American one, which has no checksum)
 count only near a word that names them."""
@@ -119,15 +129,33 @@ def find_personal(text: str, kinds: Collection[str]) -> Iterator[Finding]:
         yield from _emails(text)
     if not set(kinds) & {CARD, IBAN, NATIONAL_ID, PHONE}:
         return
-    blanked = _URL.sub(lambda match: " " * len(match[0]), text)
-    for start, end in _digit_runs(blanked):
-        for kind, find in _FINDERS.items():
-            if kind in kinds:
-                yield from find(blanked, start, end)
+    blanked = _blank(_ENDLESS, _blank(_ADDRESS, text))
+    runs = list(_digit_runs(blanked))
+    finders = _finders(blanked, kinds) if runs else []
+    for start, end in runs:
+        for find in finders:
+            yield from find(blanked, start, end)
+
+
+def _blank(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(lambda match: " " * len(match[0]), text)
+
+
+def _finders(text: str, kinds: Collection[str]) -> list[_Find]:
+    """What looks for each kind; identities whose words the text lacks are not among them."""
+    lowered = text.lower()
+    in_play = [i for i in _IDENTITIES if not i.words or any(w in lowered for w in i.words)]
+    finders: dict[str, _Find] = {
+        CARD: _cards,
+        IBAN: _ibans,
+        NATIONAL_ID: functools.partial(_identity_numbers, in_play),
+        PHONE: _phones,
+    }
+    return [find for kind, find in finders.items() if kind in kinds]
 
 
 def _digit_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Spans in which seven digits or more stand close to each other, with what is around them."""
+    """Spans in which six digits or more stand close to each other, with what is around them."""
     begin, end = 0, -1
     for match in _DIGITS.finditer(text):
         start = max(match.start() - _REACH, 0)
@@ -161,25 +189,28 @@ def _ibans(text: str, start: int, end: int) -> Iterator[Finding]:
                 break
 
 
-def _identity_numbers(text: str, start: int, end: int) -> Iterator[Finding]:
-    for pattern, words, is_valid in _identities():
-        for match in pattern.finditer(text, start, end):
-            near = slice(max(match.start() - _WORD_REACH, 0), match.end() + _WORD_REACH)
-            named = words is None or words.search(text[near])
-            if named and not looks_made_up(re.sub(r"\W", "", match[0])) and is_valid(match[0]):
+def _identity_numbers(
+    identities: Sequence[_Identity], text: str, start: int, end: int
+) -> Iterator[Finding]:
+    for identity in identities:
+        number, words, is_valid = _compiled(identity)
+        for match in number.finditer(text, start, end):
+            near = text[max(match.start() - _WORD_REACH, 0) : match.end() + _WORD_REACH]
+            made_up = looks_made_up(re.sub(r"\W", "", match[0]))
+            if not made_up and is_valid(match[0]) and (words is None or words.search(near)):
                 yield Finding(match.start(), match.end(), NATIONAL_ID)
 
 
 @functools.cache
-def _identities() -> list[tuple[re.Pattern[str], re.Pattern[str] | None, Callable[[str], bool]]]:
-    return [
-        (
-            re.compile(f"{_BEFORE}{identity.pattern}{_AFTER}"),
-            re.compile(rf"(?i)\b(?:{identity.words})\b") if identity.words else None,
-            import_module(f"stdnum.{identity.module}").is_valid,
-        )
-        for identity in _IDENTITIES
-    ]
+def _compiled(
+    identity: _Identity,
+) -> tuple[re.Pattern[str], re.Pattern[str] | None, Callable[[str], bool]]:
+    words = "|".join(map(re.escape, identity.words))
+    return (
+        re.compile(f"{_BEFORE}{identity.pattern}{_AFTER}"),
+        re.compile(rf"(?i)\b(?:{words})\b") if words else None,
+        import_module(f"stdnum.{identity.module}").is_valid,
+    )
 
 
 def _emails(text: str) -> Iterator[Finding]:
@@ -195,11 +226,3 @@ def _phones(text: str, start: int, end: int) -> Iterator[Finding]:
         digits = re.sub("[^0-9]", "", match[0])
         if not _NO_PHONE.fullmatch(digits) and not looks_made_up(digits):
             yield Finding(match.start(), match.end(), PHONE)
-
-
-_FINDERS: dict[str, Callable[[str, int, int], Iterator[Finding]]] = {
-    CARD: _cards,
-    IBAN: _ibans,
-    NATIONAL_ID: _identity_numbers,
-    PHONE: _phones,
-}

@@ -39,7 +39,7 @@ _MADE_UP = (
 _NO_PASSWORD = re.compile(
     r"(?i:\W*(?:my|your|the|a|some|api|auth|access|personal|user|db|x-oauth)?[\W_]*"
     r"(?:pass(?:word|wd|phrase)?|pwd?|secret|token|key|basic|user(?:name)?|postgres|root|admin|test"
-    r"|guest|foo|bar|xxx+)\W*)|[A-Z_]+|.{1,3}|.*[<>{}\[\]%|\\].*"
+    r"|guest|foo|bar|xxx+)\W*)|[A-Z_]+|.{1,3}|%s|%\w+%|.*[<>{}\[\]|\\].*"
 )
 _NO_HOST = re.compile(
     r"(?i)[^./:]*(?:[/:?#]|$)|localhost|127\.|0\.0\.0\.0|(?:[\w-]+\.)*example\.|"
@@ -110,8 +110,7 @@ def _matches(
                 break
             end = _line_end(text, at, at + rule.after)
             if rule.before:
-                start = max(at - rule.before, text.rfind("\n", max(at - rule.before, 0), at) + 1)
-                yield from pattern.finditer(text, start, end)
+                yield from pattern.finditer(text, max(at - rule.before, 0), end)
             elif match := pattern.match(text, at, end):
                 yield match
             at = cased.find(mark, at + len(mark))
@@ -158,17 +157,17 @@ def _is_token(match: re.Match[str], text: str) -> bool:
 
 
 def _is_mixed_token(match: re.Match[str], text: str) -> bool:
-    """As random characters are: an upper case letter, a lower case one and a digit."""
+    """As random characters are: capitals, small letters and digits, and enough of them."""
     value = match.group()
-    mixed = any(c.isupper() for c in value) and any(c.islower() for c in value)
-    return mixed and any(c.isdigit() for c in value) and _is_token(match, text)
+    kinds = (str.isupper, str.islower, str.isdigit)
+    mixed = all(any(map(is_kind, value)) for is_kind in kinds)
+    return mixed and len(value) > 20 and _is_token(match, text)
 
 
 def _stands_alone(match: re.Match[str], text: str) -> bool:
     """Not the tail of a longer number, as in the name of a cloud resource."""
-    return not text[max(match.start() - 1, 0) : match.start()].isalnum() and _is_mixed_token(
-        match, text
-    )
+    before = text[max(match.start() - 1, 0) : match.start()]
+    return not before.isalnum() and _is_mixed_token(match, text)
 
 
 def _is_login(match: re.Match[str], text: str) -> bool:
@@ -270,7 +269,9 @@ def _rules() -> tuple[_Rule, ...]:
 
 
 def _of_library(use: _Use) -> _Rule:
-    plugin: Any = getattr(import_module(f"detect_secrets.plugins.{use.module}"), use.plugin)()
+    from detect_secrets import plugins
+
+    plugin: Any = getattr(import_module(f"{plugins.__name__}.{use.module}"), use.plugin)()
     return _Rule(
         name=plugin.secret_type,
         patterns=tuple(plugin.denylist),

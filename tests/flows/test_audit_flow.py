@@ -1,15 +1,20 @@
 """What the flow shows of an audit, on a real server."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from flows.refresh import refresh
 from pipelines.config import load_config
-from pipelines.pages import audit_page_path, keep_audit_page
-from pipelines.knowledge import find_store
-from tests.flows.runs import WORD, artifacts_of, events_of, ingest, logs_of, new_project, run
+from tests.flows.runs import (
+    WORD,
+    artifacts_of,
+    events_of,
+    ingest,
+    logs_of,
+    new_project,
+    run,
+    with_stand_in,
+)
 
 pytestmark = [
     pytest.mark.usefixtures("server", "leftovers"),
@@ -37,7 +42,7 @@ def shrink(config: Path) -> None:
 
 def test_source_that_fails_its_audit_is_held_and_everyone_is_told(published: Path) -> None:
     shrink(published)
-    state, seen = run(refresh, published)
+    state, seen = run(with_stand_in, published)
     name = load_config(published).knowledge.name
     (hold,) = state.result()["holds"]
     said = str(state.message)
@@ -61,8 +66,8 @@ def test_source_that_fails_its_audit_is_held_and_everyone_is_told(published: Pat
 
 def test_standing_hold_is_told_again_without_alarm_or_new_artifact(published: Path) -> None:
     shrink(published)
-    run(refresh, published)
-    state, seen = run(refresh, published)
+    run(with_stand_in, published)
+    state, seen = run(with_stand_in, published)
     assert state.name == "Held"
     assert "passages_are_about_as_many" in str(state.message)
     assert not {e[0] for e in events_of(seen.id)} & {
@@ -75,7 +80,7 @@ def test_standing_hold_is_told_again_without_alarm_or_new_artifact(published: Pa
 def test_audit_of_a_publication_is_shown_with_its_page(published: Path) -> None:
     docs = published.parent / "docs"
     (docs / "pay.md").write_text((docs / "leave.md").read_text())
-    state, seen = run(refresh, published)
+    state, seen = run(with_stand_in, published)
     config = load_config(published)
     shown = artifacts_of(seen.id)[f"audit-{config.knowledge.name}"]
     assert state.name == "Completed"
@@ -86,5 +91,5 @@ def test_audit_of_a_publication_is_shown_with_its_page(published: Path) -> None:
 
 
 def test_run_that_audits_nothing_leaves_the_former_artifact(published: Path) -> None:
-    _, seen = run(refresh, published)
+    _, seen = run(with_stand_in, published)
     assert f"audit-{load_config(published).knowledge.name}" not in artifacts_of(seen.id)

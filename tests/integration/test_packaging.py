@@ -39,7 +39,9 @@ def foreign(tmp_path: Path) -> Path:
 
 
 def run(site: Path, cwd: Path, *command: str) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(site), os.environ["PYTHONPATH"]))}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join((str(site), os.environ["PYTHONPATH"]))
+    }
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
@@ -53,6 +55,11 @@ def test_wheel_holds_both_packages_and_nothing_else(site: Path) -> None:
         f"staleproof-{VERSION}.dist-info",
     }
     assert list(site.glob("*.dist-info/licenses/LICENSE"))
+
+
+def test_wheel_holds_what_is_read_beside_the_code(site: Path) -> None:
+    beside = ["quality/builtin/documents.json", "pages/audit.html", "pages/page.css"]
+    assert all((site / "pipelines" / path).is_file() for path in beside)
 
 
 def test_engine_of_the_wheel_loads_in_a_foreign_folder(site: Path, foreign: Path) -> None:

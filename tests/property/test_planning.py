@@ -152,6 +152,11 @@ def ends(plan: Plan) -> dict[str, set[str]]:
     }
 
 
+def waits(plan: Plan) -> set[tuple[str, str]]:
+    """What waits for a person, whatever for: fewer documents may make few deletions unusual."""
+    return {item for hold in plan.holds for item in hold.items}
+
+
 def uris_of(world: World) -> set[str]:
     return {u for s in world.scanned.values() for u in s.found} | set(world.published)
 
@@ -183,7 +188,7 @@ def test_plan_converges_and_counts_each_document_once(
         again = plan_changes(after)
         again = reviewed(again, after) if review else again
         assert again.changes == ()
-        assert {h.id for h in again.holds} == {h.id for h in plan.holds}, "the same wait again"
+        assert waits(again) == waits(plan), "no less and no more"
         for scan in looked.values():
             for uri, found in scan.found.items():
                 if uri not in by_end["unfit"] and uri not in by_end["held"]:

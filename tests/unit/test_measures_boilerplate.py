@@ -1,3 +1,5 @@
+# ruff: noqa: RUF001 - letters of other languages
+
 import pytest
 
 from pipelines.quality.boilerplate import ERROR, LOGIN, PLACEHOLDER, boilerplate
@@ -10,7 +12,7 @@ et dolore magna aliqua. Ut enim ad minim veniam, quis nostrud exercitation ullam
 aliquip ex ea commodo consequat.
 
 - Vestibulum ante ipsum primis in faucibus
-- Pellentesque habitant morbi tristique senectus et netus
+- Pellentesque morbi tristique senectus et netus
 """
 
 LOGIN_PAGES = [
@@ -21,7 +23,7 @@ LOGIN_PAGES = [
     "Your session has expired. Please sign in again.\n\nSign in | Help",
     "<h1>Sign in</h1><label>User name</label><label>Password</label><button>Sign in</button>",
     "Anmelden\n\nBenutzername\n\nPasswort\n\nPasswort vergessen?\n",
-    "Connexion\n\nAdresse e-mail\n\nMot de passe\n\nMot de passe oublié ?\n\nSe connecter",
+    "Connexion\n\nAdresse e-mail\n\nMot de passe\n\nMot de passe oublié ?\n\nSe connecter",  # codespell:ignore
     "Iniciar sesión\n\nUsuario\n\nContraseña\n\n¿Olvidaste tu contraseña?",
     "登录\n\n用户名\n\n密码\n\n忘记密码？",
 ]
@@ -54,6 +56,7 @@ GOOD = [
     " that it was moved without a redirect; the owner adds one.",
     "# Error 500\n\nRestart the worker with the command below and look at its log for the cause.",
     "# Access denied\n\nAsk your manager for the role `reader`, then wait ten minutes.",
+    "# Contact\n\nEmail address\n\nPhone number\n\nSupport\n",
     "# Contacts\n\nHelp\n\nSecurity\n\nPrivacy\n",
     "# Placeholder text\n\nDesigners may use lorem ipsum dolor sit amet in drafts, and never in what"
     " the public sees. Ask a writer early for words that say something.",
@@ -83,6 +86,11 @@ def test_placeholder_text_is_that_at_any_length(text: str) -> None:
 @pytest.mark.parametrize("text", GOOD)
 def test_page_that_says_something_is_not_boilerplate(text: str) -> None:
     assert boilerplate(text) is None
+
+
+def test_long_page_is_neither_login_nor_error_page() -> None:
+    assert boilerplate(f"{LOGIN_PAGES[0]}\n" * 30) is None
+    assert boilerplate(f"{ERROR_PAGES[2]}\n" * 30) is None
 
 
 @pytest.mark.parametrize("page", [LOGIN_PAGES[0], ERROR_PAGES[2], LOREM])

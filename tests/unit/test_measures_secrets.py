@@ -1,8 +1,8 @@
 import base64
 import json
-import random
 import socket
 import string
+from hashlib import blake2b
 from importlib import import_module
 from inspect import getmembers, isclass
 from pkgutil import iter_modules
@@ -16,11 +16,12 @@ from pipelines.quality.secrets import _OF_LIBRARY, find_secrets
 LETTERS = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
 PROSE = "Whoever travels asks the manager first, books the train and keeps the receipts.\n"
-BODY = "\n".join(base64.b64encode(random.Random(n).randbytes(48)).decode() for n in range(20))
+BODY = "\n".join(base64.b64encode(blake2b(bytes([n])).digest()[:48]).decode() for n in range(20))
 
 
 def made(length: int, alphabet: str = LETTERS, seed: int = 7) -> str:
-    return "".join(random.Random(seed).choices(alphabet, k=length))
+    digests = (blake2b(bytes([seed, n])).digest() for n in range(length // 64 + 1))
+    return "".join(alphabet[byte % len(alphabet)] for byte in b"".join(digests)[:length])
 
 
 def part(said: object) -> str:
@@ -61,6 +62,7 @@ SECRETS = {
     "Twilio API Key": "S" + "K" + made(32, HEX),
 }
 MORE = [
+    ("Basic Auth Credentials", "https://anna:corr%40ect8horse" + "@wiki.acme.com/"),
     ("AWS Access Key", "aws_secret_" + "access_key = '" + made(40) + "'"),
     ("GitHub Token", "github_" + "pat_" + made(82)),
     ("Google API Key", "AI" + "za" + made(35)),
@@ -131,13 +133,13 @@ def test_span_of_a_secret_leaves_nothing_of_it(rule: str, secret: str) -> None:
         "gh" + "p_" + "x" * 36,
         "gh" + "p_" + "1234567890" * 3 + "123456",
         "Set it to `sk_" + "live_" + "your0key0goes0here0000xx`.",
-        "git clone https://user:password@git.acme.com/a",
-        "git clone https://oauth2:ACCESS_TOKEN@git.acme.com/a",
-        "git clone https://oauth2:<token>@git.acme.com/a",
-        "postgres://postgres:hunter2secret@localhost:5432/db",
-        "postgres://postgres:hunter2secret@db:5432/db",
-        "redis://:s3cr3tvalue@127.0.0.1",
-        "https://anna:correct8horse@www.example.org/",
+        "git clone https://user:password" + "@git.acme.com/a",
+        "git clone https://oauth2:ACCESS_TOKEN" + "@git.acme.com/a",
+        "git clone https://oauth2:<token>" + "@git.acme.com/a",
+        "postgres://postgres:hunter2secret" + "@localhost:5432/db",
+        "postgres://postgres:hunter2secret" + "@db:5432/db",
+        "redis://:s3cr3tvalue" + "@127.0.0.1",
+        "https://anna:correct8horse" + "@www.example.org/",
         "The file begins with -----BEGIN RSA PRIVATE" + " KEY----- and is never mailed.",
         "-----BEGIN PRIVATE" + " KEY-----\nMIIEvQ...\n-----END PRIVATE" + " KEY-----",
         "[Read more](https://lnks.gd/l/" + jwt({"link_id": 104, "uri": "bp2:click"}) + ")",
@@ -146,7 +148,7 @@ def test_span_of_a_secret_leaves_nothing_of_it(rule: str, secret: str) -> None:
         "sha256:" + made(64, HEX),
         "commit " + made(40, HEX),
         "arn:aws:logs:us-east-1:" + made(12, "24680") + ":A" + made(40),
-        "APPLICATIONS APARTMENTS APEX20trigger APIGatewayProxy APACHE",
+        "APPLICATIONS APARTMENTS APEX" + "20trigger APIGatewayProxy APACHE",
         "https://docs.google.com/spreadsheets/d/" + made(44) + "/edit?key=" + made(44),
         "Our server is 52.14.7.201.",
         PROSE * 100,
