@@ -10,13 +10,14 @@ import json
 import subprocess
 import tempfile
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.corpus import StandIn, refresh
 from benchmarks.measure import head, row
 from benchmarks.replay import project, snapshots
+from pipelines.config import Config
 from pipelines.embedding import load_encoder
 from pipelines.knowledge import ACCEPTED, decide_hold, newest, open_store, quarantine
 from pipelines.records import Encoder
@@ -59,46 +60,61 @@ def changed_versions(bare: Path, commits: list[str]) -> int:
     return len(seen)
 
 
+@dataclass
+class Alarms:
+    """What stopped, and on which day."""
+
+    failed: dict[tuple[str, str], tuple[str, str, str]] = field(default_factory=dict)
+    """(uri, content hash) -> day, expectation, observed."""
+    held: list[str] = field(default_factory=list)
+    warned: Counter[str] = field(default_factory=Counter)
+    """Runs by what they warned of."""
+
+
+def refresh_accepting(config: Config, encoder: Encoder, at: datetime, alarms: Alarms) -> None:
+    """Refreshes until nothing is held, accepting like a person who knows each change."""
+    held = True
+    while held:
+        report = refresh(config, encoder, now=at)
+        store = open_store(config.store_uri, now=at)
+        alarms.warned.update(
+            line.split()[1].rstrip(":") for line in report.attention if line.startswith("Warning ")
+        )
+        for hold in report.holds:
+            alarms.held.append(f"{at:%Y-%m-%d} {hold.kind}: {hold.why} ({len(hold.items)})")
+            decide_hold(store, hold.id, ACCEPTED, actor="benchmark", reason="", now=at)
+        held = bool(report.holds)
+    for one in quarantine(store):
+        said = (f"{at:%Y-%m-%d}", one.failure.expectation, one.failure.observed)
+        alarms.failed.setdefault((one.uri, one.content_hash), said)
+
+
+def show(alarms: Alarms, versions: int) -> None:
+    """Prints each of them."""
+    share = 100 * len(alarms.failed) / versions
+    row("versions in quarantine", f"{len(alarms.failed)} ({share:.2f} %)")
+    row("holds", str(len(alarms.held)))
+    for line in alarms.held:
+        row("held", line)
+    for (uri, _), said in sorted(alarms.failed.items(), key=lambda item: item[1]):
+        row("quarantined", f"{said[0]} {uri}: {said[1]} ({said[2]})")
+    for name, times in alarms.warned.most_common():
+        row("warned", f"{name}: {times} runs")
+
+
 def main(bundle: Path, first: int, count: int, model: str) -> None:
     """Replays and prints."""
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        bare = root / "bare"
-        found = snapshots(bundle.resolve(), bare)[first:][:count]
-        encoder: Encoder = StandIn() if model == StandIn.model else load_encoder(model, root=root)
-        failed: dict[tuple[str, str], tuple[str, str, str]] = {}
-        held: list[str] = []
-        warned: Counter[str] = Counter()
+        root, alarms = Path(folder), Alarms()
+        found = snapshots(bundle.resolve(), root / "bare")[first:][:count]
+        encoder = StandIn() if model == StandIn.model else load_encoder(model, root=root)
         for number, (commit, at) in enumerate(found):
             if number % CANARIES_EVERY == 1:
                 ask_titles(root, titles(root, at))
-            config = project(root, bundle.resolve(), commit)
-            while True:
-                report = refresh(config, encoder, now=at)
-                store = open_store(config.store_uri, now=at)
-                for line in report.attention:
-                    if line.startswith("Warning "):
-                        warned[line.split()[1].rstrip(":")] += 1
-                if not report.holds:
-                    break
-                for hold in report.holds:
-                    held.append(f"{at:%Y-%m-%d} {hold.kind}: {hold.why} ({len(hold.items)})")
-                    decide_hold(store, hold.id, ACCEPTED, actor="benchmark", reason="", now=at)
-            for one in quarantine(store):
-                failed.setdefault(
-                    (one.uri, one.content_hash),
-                    (f"{at:%Y-%m-%d}", one.failure.expectation, one.failure.observed),
-                )
-        versions = changed_versions(bare, [commit for commit, _ in found])
+            refresh_accepting(project(root, bundle.resolve(), commit), encoder, at, alarms)
+        versions = changed_versions(root / "bare", [commit for commit, _ in found])
         head(f"{len(found)} snapshots, {versions} document versions, {encoder.model}")
-        row("versions in quarantine", f"{len(failed)} ({100 * len(failed) / versions:.2f} %)")
-        row("holds", str(len(held)))
-        for line in held:
-            row("held", line)
-        for (uri, _), said in sorted(failed.items(), key=lambda item: item[1]):
-            row("quarantined", f"{said[0]} {uri}: {said[1]} ({said[2]})")
-        for name, times in warned.most_common():
-            row("warned", f"{name}: {times} runs")
+        show(alarms, versions)
 
 
 if __name__ == "__main__":

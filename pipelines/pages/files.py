@@ -92,7 +92,7 @@ def _recorded(store: Store, number: int, knowledge: str) -> dict[str, Any] | Non
         "documents": row.documents,
         "chunks": row.chunks,
         "verdicts": each_once(report["verdicts"]),
-        **{key: report[key] for key in ("measures", "mend", "accepted", "released")},
+        **{key: report[key] for key in ("measures", "mend", "held", "accepted", "released")},
         "history": [
             {"number": a.number, "at": a.at.isoformat(), "measures": a.report["measures"]}
             for a in reversed(found)

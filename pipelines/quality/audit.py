@@ -26,8 +26,8 @@ from pipelines.quality.publication import (
 )
 from pipelines.quality.records import Columns, Grain, Severity, Verdict
 from pipelines.quality.structure import check_structure
-from pipelines.quality.validate import validate
 from pipelines.quality.summary import described
+from pipelines.quality.validate import validate
 from pipelines.records import Encoder, Vectors
 
 

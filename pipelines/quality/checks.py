@@ -9,7 +9,7 @@ from pipelines.config import Config
 from pipelines.documents import RECIPE
 from pipelines.planning import Rules
 from pipelines.quality.documents import Text, document_columns, masked
-from pipelines.quality.names import find_names
+from pipelines.quality.names import FindNames, find_names
 from pipelines.quality.records import Columns, Severity, Suite, Suites, Verdict
 from pipelines.quality.suites import load_suites
 from pipelines.quality.validate import validate
@@ -70,12 +70,11 @@ def judge_documents(texts: Sequence[Text], checks: Checks, *, hashes: Mapping[st
         ConfigError: A suite is broken.
         AuditFailed: Something could not be checked.
     """
-    audit = checks.config.audit
     columns = document_columns(
         texts,
         today=checks.rules.on,
-        personal_data=audit.personal_data,
-        find_names=find_names(audit.names_model, checks.config.root) if audit.names_model else None,
+        personal_data=checks.config.audit.personal_data,
+        find_names=_names(checks.config),
     )
     domains = {text.uri: text.domain for text in texts}
     let_out = {
@@ -109,7 +108,13 @@ def judge_chunks(columns: Columns, suite: Suite) -> Judged:
 
 def excerpt(text: str, checks: Checks) -> str:
     """Some of a document's text around what was found, every finding masked."""
-    return masked(text, personal_data=checks.config.audit.personal_data)
+    config = checks.config
+    return masked(text, personal_data=config.audit.personal_data, find_names=_names(config))
+
+
+def _names(config: Config) -> FindNames | None:
+    model = config.audit.names_model
+    return find_names(model, config.root) if model else None
 
 
 def _with_policy(

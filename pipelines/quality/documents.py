@@ -97,7 +97,7 @@ def masked(text: str, *, personal_data: Sequence[str], find_names: FindNames | N
         the beginning.
     """
     first = min(_findings(text, personal_data, find_names), default=None)
-    begin = max(first.start - _LEAD, 0) if first else 0
+    begin = _word_start(text, first.start) if first else 0
     end = begin + MASKED_CHARACTERS
     offset = max(begin - _AROUND, 0)
     around = text[offset : end + _AROUND]
@@ -111,6 +111,13 @@ def masked(text: str, *, personal_data: Sequence[str], find_names: FindNames | N
             end += stop - max(at, start) - len(mask)
             at = stop
     return "".join([*parts, text[at : min(end, offset + len(around))]]).strip()[:MASKED_CHARACTERS]
+
+
+def _word_start(text: str, before: int) -> int:
+    """Where an excerpt begins that shows what stands before a finding."""
+    at = max(before - _LEAD, 0)
+    space = re.search(r"\s", text[at:before]) if at else None
+    return at + space.end() if space else at
 
 
 def _said(text: Text, today: date) -> dict[str, Any]:

@@ -16,10 +16,18 @@ from pipelines.knowledge import (
     record_scans,
     tag,
 )
+from pipelines.pages import keep_audit_page, remove_audit_pages
 from pipelines.planning import Hold, held_back, review_hold
 from pipelines.quality import Audit
 from pipelines.records import Encoder
-from pipelines.refresh.audit import audit_built, failing_holds, let_through, remember_audit
+from pipelines.refresh.audit import (
+    Refused,
+    audit_built,
+    failing_holds,
+    let_through,
+    refused_by,
+    remember_audit,
+)
 from pipelines.refresh.context import Context, Look
 from pipelines.refresh.ending import (
     NOT_ASKED,
@@ -58,7 +66,7 @@ def apply(context: Context, seen: Look) -> Report:
     seconds = {"audit": 0.0, "publish": 0.0}
     tally, candidate, publication, reason = Tally(), None, None, None
     if seen.plan.changes:
-        seen, candidate = _build(context, seen, base, seconds)
+        seen, candidate, refused = _build(context, seen, base, seconds)
         tally = candidate.tally
         reason = None if context.request.publish else NOT_ASKED
         if not candidate.changes:
@@ -67,7 +75,10 @@ def apply(context: Context, seen: Look) -> Report:
             started = time.perf_counter()
             publication = publish(context, seen, candidate)
             seconds["publish"] = time.perf_counter() - started
-        remember_audit(context, seen, tally, candidate.audit, publication)
+        remember_audit(context, seen, tally, candidate.audit, refused, publication)
+        if publication is not None:
+            name = context.config.knowledge.name
+            keep_audit_page(context.store, publication.number, knowledge=name)
         tally = tally.plus(Tally(verdicts=candidate.audit.verdicts))
     if context.request.publish:
         seen, tally = _build_reviews(context, seen, base, tally)
@@ -79,12 +90,13 @@ def apply(context: Context, seen: Look) -> Report:
 
 def _build(
     context: Context, seen: Look, base: _Base, seconds: dict[str, float]
-) -> tuple[Look, Candidate]:
+) -> tuple[Look, Candidate, list[Refused]]:
     """A candidate whose every source passed; what failed is held and built no more.
 
     Building again embeds nothing: the vectors are in the spill.
     """
     tally: Tally | None = None
+    refused: list[Refused] = []
     while True:
         work = _work(context, seen, base, base.state)
         built, tally = build_candidate(work, seen.plan.changes, tally)
@@ -95,11 +107,11 @@ def _build(
         )
         seconds["audit"] += time.perf_counter() - started
         held = failing_holds(context, seen, audit)
-        if not held:
-            return seen, _candidate(context, seen, built, base, tally, audit)
-        seen = dataclasses.replace(seen, plan=held_back(seen.plan, held, seen.world))
-        if not seen.plan.changes:
-            return seen, _candidate(context, seen, built, base, tally, audit)
+        refused += refused_by(audit, held)
+        if held:
+            seen = dataclasses.replace(seen, plan=held_back(seen.plan, held, seen.world))
+        if not held or not seen.plan.changes:
+            return seen, _candidate(context, seen, built, base, tally, audit), refused
 
 
 def _build_reviews(context: Context, seen: Look, base: _Base, tally: Tally) -> tuple[Look, Tally]:
@@ -212,4 +224,10 @@ def _clean_up(context: Context) -> None:
         keep_publications=knowledge.keep_publications,
         keep_days=knowledge.keep_days,
         longest_read=knowledge.longest_read,
+    )
+    remove_audit_pages(
+        context.store,
+        now=context.clock(),
+        keep_publications=knowledge.keep_publications,
+        keep_days=knowledge.keep_days,
     )

@@ -1,7 +1,8 @@
 """Audits what a run built, and says which sources have to wait for a person."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from pipelines.ingest import Tally, needs_bytes
 from pipelines.knowledge import ACCEPTED, AuditRow, Publication, State, holds, record_audit
@@ -76,10 +77,36 @@ def _why(verdict: Verdict, source: str, audit: Audit) -> str:
     return f"fails {verdict.expectation}{where}: {observed}, expected {verdict.expected}"
 
 
+Refused = dict[str, Any]
+"""A source that was held: ``hold``, ``source``, ``items``, the failed ``verdicts``, ``measures``."""
+
+
+def refused_by(audit: Audit, held: Iterable[Hold]) -> list[Refused]:
+    """What an audit says against the sources that it holds."""
+    report = audit.report()
+    critical = [v for v in report["verdicts"] if not v["passed"] and v["severity"] == "critical"]
+    return [
+        {
+            "hold": one.id,
+            "source": one.source,
+            "items": len(one.items),
+            "why": one.why,
+            "verdicts": critical,
+            "measures": report["measures"].get(one.source, {}),
+        }
+        for one in held
+    ]
+
+
 def remember_audit(
-    context: Context, seen: Look, tally: Tally, audit: Audit, publication: Publication | None
+    context: Context,
+    seen: Look,
+    tally: Tally,
+    audit: Audit,
+    refused: Sequence[Refused],
+    publication: Publication | None,
 ) -> None:
-    """Writes down what was found out, and who let what through."""
+    """Writes down what was found out, what was held for it, and who let what through."""
     report = audit.report()
     report["verdicts"] = [*map(described, tally.verdicts), *report["verdicts"]]
     record_audit(
@@ -88,7 +115,12 @@ def remember_audit(
             context.run,
             publication.number if publication else None,
             context.clock(),
-            {"passed": not audit.failing, **report, **let_through(context, seen)},
+            {
+                "passed": not audit.failing,
+                **report,
+                "held": list(refused),
+                **let_through(context, seen),
+            },
         ),
     )
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.decide import decide, open_holds
 from pipelines.knowledge import audits, newest
+from pipelines.pages import audit_page_path
 from pipelines.records import Happened, Vectors
 from tests.bad_inputs import good_documents
 from tests.fakes import HashEncoder
@@ -237,3 +238,10 @@ def test_every_audit_is_written_down(project: Project) -> None:
     assert newest_audit.report["measures"]["other"]["documents"] == 1
     grains = {verdict["grain"] for verdict in newest_audit.report["verdicts"]}
     assert grains == {"documents", "chunks", "publication"}
+    (held,) = newest_audit.report["held"]
+    assert (held["source"], held["hold"]) == ("docs", report.holds[0].id)
+    assert held["verdicts"][0]["expectation"] in held["why"]
+    assert held["measures"]["documents"] == 6
+    page = audit_page_path(project.store.uri, 2).read_text("utf-8")
+    assert "Held, and not in this publication" in page
+    assert report.holds[0].id in page
