@@ -58,6 +58,8 @@ class AuditReport:
     """Golden questions that do not count: id, uri and why."""
     compared_with: int | None
     """The publication before it whose files are kept."""
+    held: tuple[Mapping[str, Any], ...]
+    """Sources that were held when it was published: hold, source, items, why."""
     history: tuple[Mapping[str, Any], ...]
     """Measures of the audits before, oldest first: number, at, and columns by source."""
 
@@ -79,6 +81,7 @@ class AuditReport:
             "verdicts": [described(verdict) for verdict in self.verdicts],
             "measures": {name: dict(columns) for name, columns in self.measures.items()},
             "mend": list(self.mend),
+            "held": [dict(one) for one in self.held],
             "history": [dict(one) for one in self.history],
             "accepted": self.publication.audit.get("accepted", []),
             "released": self.publication.audit.get("released", []),
@@ -143,6 +146,7 @@ def _report(
         audit.measures,
         tuple({"id": m.id, "uri": m.uri, "why": m.why} for m in audit.mend),
         None if before is None else before.number,
+        _held(store, row.number),
         _history(store, row.number),
     )
 
@@ -254,6 +258,11 @@ def _joined(passages: Iterable[Mapping[str, Any]]) -> str:
         text += "\n" * (passage["start"] - len(text))
         text += passage["text"][max(0, len(text) - passage["start"]) :]
     return text
+
+
+def _held(store: Store, number: int) -> tuple[Mapping[str, Any], ...]:
+    reports = (a.report for a in audits(store) if a.number == number)
+    return tuple(next(reports, {}).get("held", ()))
 
 
 def _history(store: Store, number: int) -> tuple[Mapping[str, Any], ...]:

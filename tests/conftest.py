@@ -56,3 +56,10 @@ def no_network() -> Iterator[None]:
         patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
         patch.setenv("PYTHONPATH", WATCHED, prepend=os.pathsep)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing readline, as a debugger does, says how wide the terminal of a worker is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
