@@ -134,11 +134,11 @@ def audit_candidate(
 
 def _measured(subject: Subject, questions: Vectors | None) -> tuple[Measures | None, Measures]:
     published, before = subject.published, None
-    if published is not None and published.fingerprint == subject.fingerprint:
+    if published is not None:
         before = measure(
             subject.store,
             published.state,
-            questions=questions,
+            questions=questions if _same_embedder(subject) else None,
             withheld=published.withheld,
             apart=subject.accepted,
         )
@@ -152,13 +152,19 @@ def _measured(subject: Subject, questions: Vectors | None) -> tuple[Measures | N
     return before, after
 
 
+def _same_embedder(subject: Subject) -> bool:
+    published = subject.published
+    return published is None or published.fingerprint == subject.fingerprint
+
+
 def _by_source(
     subject: Subject, canaries: Sequence[Canary], before: Measures | None, after: Measures
 ) -> tuple[dict[str, list[Any]], tuple[Mend, ...]]:
     found: dict[str, Recall] = {}
     mend: tuple[Mend, ...] = ()
     shifts: dict[str, float] = {}
-    if before is not None:
+    same = _same_embedder(subject)
+    if before is not None and same:
         found, mend = recalls(
             canaries,
             before,
@@ -177,6 +183,7 @@ def _by_source(
         looked=subject.looked,
         recalls=found,
         shifts=shifts,
+        same_embedder=same,
     )
     return publication_columns(audited), mend
 

@@ -15,7 +15,9 @@ from pipelines.quality.measure import Measures, Sum
 FEW_LOST = 10
 """Lost documents up to this are no share of anything."""
 FEW_CHUNKS = 50
-FEW_REJECTED = 10
+FEW_REJECTED, FEW_REJECTED_SHARE = 10, 0.2
+"""So many, or such a part of what the source has, are named and hold nobody up: their last good
+versions stay."""
 FEW_VECTORS = 30
 FEW_CANARIES = 30
 
@@ -83,7 +85,7 @@ def publication_columns(audited: Audited) -> dict[str, list[Any]]:
         | {name: count[source] for name, count in counts.items()}
         | _by_kept(source, kept)
         | {
-            "quarantined_share": _quarantined_share(source, audited),
+            "quarantined_share": _quarantined_share(source, audited, counts["documents"][source]),
             "unexplained_shift": audited.shifts.get(source),
             "centroid_shift": _centroid_shift(source, audited),
         }
@@ -138,10 +140,11 @@ def _by_kept(source: str, kept: Mapping[str, Count]) -> dict[str, float | None]:
     return {"documents_lost_share": share, "chunks_ratio": ratio}
 
 
-def _quarantined_share(source: str, audited: Audited) -> float | None:
+def _quarantined_share(source: str, audited: Audited, documents: int) -> float | None:
     rejected = audited.rejected.get(source, 0)
     looked = max(audited.looked.get(source, 0), rejected)
-    return rejected / looked if rejected >= FEW_REJECTED else None
+    many = rejected >= max(FEW_REJECTED, FEW_REJECTED_SHARE * documents)
+    return rejected / looked if many else None
 
 
 def _centroid_shift(source: str, audited: Audited) -> float | None:

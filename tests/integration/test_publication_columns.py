@@ -237,6 +237,16 @@ def test_share_in_quarantine_is_of_what_was_looked_into(
     assert rows(shelf, shelf.state, **counts)["docs"]["quarantined_share"] == share
 
 
+@pytest.mark.parametrize(("rejected", "share"), [(11, None), (12, 0.75)])
+def test_few_in_quarantine_beside_a_large_source_hold_nobody_up(
+    tmp_path: Path, rejected: int, share: float | None
+) -> None:
+    shelf = Shelf.empty(tmp_path)
+    before = shelf.write({f"docs/{n}.md": [f"word {n}"] for n in range(60)})
+    counts: Mapping[str, Any] = {"rejected": {"docs": rejected}, "looked": {"docs": 16}}
+    assert rows(shelf, before, **counts)["docs"]["quarantined_share"] == share
+
+
 @pytest.mark.parametrize(("count", "many"), [(29, False), (30, True)])
 def test_few_canaries_have_a_column_of_their_own(shelf: Shelf, count: int, many: bool) -> None:
     recall = Recall(canaries=count, before=count, after=count - 3)
