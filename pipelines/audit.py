@@ -192,12 +192,16 @@ def _accepted(store: Store, row: Publication) -> frozenset[str]:
 
 def _between(before: Mapping[str, Published], after: Mapping[str, Published]) -> list[Change]:
     """How one state became the other, as far as their documents tell."""
-    gone = {p.content_hash: p for uri, p in before.items() if uri not in after}
+    gone: dict[str, list[Published]] = {}
+    for uri, document in before.items():
+        if uri not in after:
+            gone.setdefault(document.content_hash, []).append(document)
     changes = []
     for uri, document in after.items():
         old = before.get(uri)
         if old is None:
-            old = gone.pop(document.content_hash, None)
+            alike = gone.get(document.content_hash)
+            old = alike.pop() if alike else None
             kind = Kind.ADDED if old is None else Kind.MOVED
         elif old.content_hash == document.content_hash:
             continue
@@ -206,7 +210,8 @@ def _between(before: Mapping[str, Published], after: Mapping[str, Published]) ->
         changes.append(
             Change(kind, uri, document.source, "", document.policy, previous=old, moved_to=uri)
         )
-    return changes + [Change(Kind.DELETED, p.uri, p.source, "", previous=p) for p in gone.values()]
+    left = [document for alike in gone.values() for document in alike]
+    return changes + [Change(Kind.DELETED, p.uri, p.source, "", previous=p) for p in left]
 
 
 def _judge_documents(

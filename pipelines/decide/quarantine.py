@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from pipelines.config import Config, nearest
-from pipelines.decide.opened import opened
 from pipelines.errors import ConfigError, UnknownName
 from pipelines.knowledge import (
     QuarantineRow,
@@ -13,6 +12,7 @@ from pipelines.knowledge import (
     all_taken_down,
     find_store,
     known_documents,
+    newest,
     open_takedowns,
     published_documents,
     quarantine,
@@ -61,13 +61,14 @@ def _find(config: Config, uri: str) -> QuarantineRow:
 
 def _may_read(config: Config, row: QuarantineRow, labels: Iterable[str], on: date) -> bool:
     """Whether a reader may see the document today; never what is withheld or taken down."""
-    store, last = opened(config)
-    if row.uri in last.withheld or all_taken_down(open_takedowns(store).values()).covers(
+    store = find_store(config.store_uri)
+    last = newest(store) if store else None
+    if (last and row.uri in last.withheld) or all_taken_down(open_takedowns(store).values()).covers(
         row.uri, row.content_hash
     ):
         return False
     known = known_documents(store)
-    here = published_documents(store, last.state)
+    here = published_documents(store, last.state) if store and last else {}
     today = labels_today(
         row.uri,
         sources=rules_on(config, on),
@@ -109,7 +110,7 @@ def release_quarantined(config: Config, uri: str, *, reason: str, signed: Signed
     if not reason.strip():
         raise ConfigError("A release needs a reason.", hint='Add --reason "...".')
     row = _find(config, uri)
-    if row.failure.expectation not in _judgements(config):
+    if row.failure.expectation not in releasable_expectations(config):
         raise ConfigError(
             f"{uri} cannot be released: {row.failure.expectation} ({row.failure.observed})"
             " leaves nothing that could be published.",
@@ -121,6 +122,6 @@ def release_quarantined(config: Config, uri: str, *, reason: str, signed: Signed
     return row
 
 
-def _judgements(config: Config) -> set[str]:
+def releasable_expectations(config: Config) -> frozenset[str]:
     """What a person may see otherwise: the expectations of documents, not those of passages."""
-    return {e.name for e in load_suites(config.expectations).documents.expectations}
+    return frozenset(e.name for e in load_suites(config.expectations).documents.expectations)

@@ -136,6 +136,7 @@ def build_candidate(
     Raises:
         Overtaken: Another refresh took over the table.
     """
+    found_out = None if tally is None else tally.verdicts
     tally = Tally() if tally is None else tally.again()
     candidate = Candidate(work.store, work.published)
     versions = work.step("versions", _versions, work.sources, changes, retryable=True)
@@ -155,6 +156,8 @@ def build_candidate(
     if removed:
         work.step("delete", _remove, work, candidate, removed, tally)
     work.on_event(Progress("embed", total, total))
+    if found_out is not None:  # the same documents, or some of them: nothing counts twice
+        tally.verdicts = found_out
     return candidate.finish(), tally
 
 

@@ -45,15 +45,19 @@ class QuarantineRow:
 def quarantine(store: Store | None, suites: str | None = None) -> list[QuarantineRow]:
     """Document versions in quarantine, oldest first; under some suites, or all.
 
-    What a person let out of it is not among them.
+    What a person let out of it is not among them; what such a version failed afterwards is.
 
     Args:
         store: The store.
         suites: The hash of suites, extractor and limits.
     """
-    out = {(q.uri, q.content_hash) for q in released(store)}
+    out = {(q.uri, q.content_hash, q.failure.expectation) for q in released(store)}
     where = "released_at IS NULL" + ("" if suites is None else f" AND suites = {quoted(suites)}")
-    return [q for q in _failed(store, where) if (q.uri, q.content_hash) not in out]
+    return [
+        q
+        for q in _failed(store, where)
+        if (q.uri, q.content_hash, q.failure.expectation) not in out
+    ]
 
 
 def released(store: Store | None) -> list[QuarantineRow]:
@@ -146,7 +150,7 @@ def forget_mended(
 
 def try_again(store: Store, uris: Iterable[str]) -> None:
     """Forgets that versions of some documents failed: the next refresh tries them again."""
-    delete_rows(store, "quarantine", among("uri", uris))
+    delete_rows(store, "quarantine", f"{among('uri', uris)} AND released_at IS NULL")
 
 
 def release(

@@ -26,7 +26,7 @@ TAG, HOLD, READ = "pub-", "hold-", "read-"
 READ_TIME = "%Y%m%dT%H%M%SZ"
 GRACE = timedelta(hours=1)
 """A read tag this much older than the longest read was left by somebody who died."""
-NEEDS_SPILL = ("review", "cost")
+NEEDS_SPILL = ("review", "cost", "audit")
 """Holds after which a refresh finds in the spill what it embedded before."""
 LONG_AGO = datetime.fromtimestamp(0, UTC)
 

@@ -54,6 +54,8 @@ class World:
     """Document versions that people let out of quarantine."""
     accepted: frozenset[Key] = frozenset()
     """What people let through."""
+    expected: frozenset[Key] = frozenset()
+    """Of that, where they knew what it is: who accepts the cost of a run has not looked at it."""
     dropped: frozenset[Key] = frozenset()
     """What people refused."""
     held: Mapping[Key, str] = field(default_factory=dict)

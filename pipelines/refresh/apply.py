@@ -80,8 +80,7 @@ def apply(context: Context, seen: Look) -> Report:
             name = context.config.knowledge.name
             keep_audit_page(context.store, publication.number, knowledge=name)
         tally = tally.plus(Tally(verdicts=candidate.audit.verdicts))
-    if context.request.publish:
-        seen, tally = _build_reviews(context, seen, base, tally)
+    seen, tally = _build_reviews(context, seen, base, tally)
     report = end(context, seen, candidate, tally, reason, seconds, publication)
     if publication is not None:
         context.step("clean up", partial(_clean_up, context))

@@ -1,12 +1,20 @@
 """Audits what a run built, and says which sources have to wait for a person."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pipelines.ingest import Tally, needs_bytes
-from pipelines.knowledge import ACCEPTED, AuditRow, Publication, State, holds, record_audit
-from pipelines.planning import Change, Hold, hold, items_of, may_wait
+from pipelines.knowledge import (
+    ACCEPTED,
+    AuditRow,
+    Publication,
+    State,
+    holds,
+    quarantine,
+    record_audit,
+)
+from pipelines.planning import Change, Hold, Kind, hold, items_of, may_wait
 from pipelines.quality import Audit, Subject, Verdict, audit_candidate, described
 from pipelines.records import Encoder
 from pipelines.refresh.context import Context, Look
@@ -24,7 +32,7 @@ def audit_built(
     Raises:
         AuditFailed: It is not whole, or could not be checked.
     """
-    rejected = Counter(r.found.source for r in seen.plan.rejected if not r.known)
+    rejected = _rejected(context, seen)
     read = Counter(change.source for change in seen.plan.changes if needs_bytes(change))
     subject = Subject(
         store=context.store,
@@ -32,7 +40,7 @@ def audit_built(
         candidate=built,
         fingerprint=fingerprint,
         changes=seen.plan.changes,
-        accepted=frozenset(uri for uri, _ in seen.world.accepted),
+        accepted=frozenset(uri for uri, _ in seen.world.expected),
         rejected=rejected,
         looked=read + rejected,
         moved_earlier={
@@ -45,20 +53,48 @@ def audit_built(
     return audit_candidate(subject, context.checks, encoder=encoder, now=context.clock())
 
 
+def _rejected(context: Context, seen: Look) -> Counter[str]:
+    """By source, document versions that failed in this run, or since the source is held.
+
+    Where most of a source fails and it waits for a person, another edit of it changes neither.
+    """
+    held_since = {h.source: h.since for h in seen.open_before.values() if h.kind == "audit"}
+    failed = quarantine(context.store, context.basis) if held_since else []
+    still = {
+        (q.uri, q.content_hash)
+        for q in failed
+        if q.source in held_since and q.since >= held_since[q.source]
+    }
+    return Counter(
+        r.found.source
+        for r in seen.plan.rejected
+        if not r.known or (r.found.uri, r.found.content_hash) in still
+    )
+
+
 def failing_holds(context: Context, seen: Look, audit: Audit) -> dict[Hold, tuple[Change, ...]]:
     """What must wait because its source fails a critical expectation.
 
-    Where a failing source has no change of its own, what changed in the others did it. What a
-    person accepted goes through, and so does policy: where nothing else is left, nothing is held.
+    Where a failing source has no change of its own, what changed in the others did it, unless it
+    is as it is published. What a person accepted goes through, and so does policy: where nothing
+    else is left, nothing is held.
     """
     waiting: dict[str, list[Change]] = defaultdict(list)
+    decided: set[str] = set()
     for change in seen.plan.changes:
-        if may_wait(change, seen.world.accepted):
+        if may_wait(change, seen.world.expected):
             waiting[change.source].append(change)
+        elif change.kind is not Kind.RELABELLED:
+            decided.add(change.source)
     failing = audit.failing
     blamed = {source: v for source, v in failing.items() if source in waiting}
-    if failing and not blamed:
-        blamed = dict.fromkeys(waiting, next(iter(failing.values())))
+    harmed = [
+        verdict
+        for source, verdict in failing.items()
+        if source not in decided and not _is_as_published(audit.measures.get(source, {}))
+    ]
+    if harmed and not blamed:
+        blamed = dict.fromkeys(waiting, harmed[0])
     return {
         hold(
             "audit",
@@ -69,6 +105,16 @@ def failing_holds(context: Context, seen: Look, audit: Audit) -> dict[Hold, tupl
         ): tuple(waiting[source])
         for source, verdict in sorted(blamed.items())
     }
+
+
+def _is_as_published(measured: Mapping[str, Any]) -> bool:
+    """Whether a source without changes has what it had: what it fails, it failed before this run."""
+    same = ("documents", "chunks", "canary_recall")
+    none = ("documents_without_chunks", "documents_unplanned", "unexplained_shift")
+    return bool(measured.get("documents")) and not (
+        any(measured[name] != measured[f"{name}_before"] for name in same)
+        or any(measured[name] for name in none)
+    )
 
 
 def _why(verdict: Verdict, source: str, audit: Audit) -> str:

@@ -10,6 +10,7 @@ from pipelines.embedding import load_encoder
 from pipelines.knowledge import (
     HoldRow,
     Known,
+    Pause,
     Publication,
     QuarantineRow,
     Scan,
@@ -17,6 +18,7 @@ from pipelines.knowledge import (
     Store,
     Write,
     directly,
+    last_complete,
 )
 from pipelines.planning import Change, Hold, Plan, Published, Rules, World
 from pipelines.quality import Checks
@@ -61,6 +63,8 @@ class Context:
     """What people let out of quarantine."""
     sources: Mapping[str, Source]
     """Those that this run looks at."""
+    paused: Mapping[str, Pause]
+    """Those that it leaves out because a person paused them."""
     run: str
     now: datetime
     started: float
@@ -96,11 +100,13 @@ class Look:
     """By id, the holds that were open when it looked."""
     reviews: Mapping[Hold, tuple[Change, ...]] = field(default_factory=dict)
     """What a person is to review: its changes are not in the plan."""
+    built: frozenset[str] = frozenset()
+    """Ids of the reviews that have a candidate to look at."""
 
     @property
     def unbuilt(self) -> dict[Hold, tuple[Change, ...]]:
         """Reviews for which no candidate was built yet."""
-        return {h: c for h, c in self.reviews.items() if h.id not in self.open_before}
+        return {h: c for h, c in self.reviews.items() if h.id not in self.built}
 
     @property
     def duplicates(self) -> dict[str, str]:
@@ -120,3 +126,12 @@ class Look:
     def complete(self) -> set[str]:
         """The sources whose listing came to its end."""
         return {s.source.name for s in self.scans if s.listing.complete}
+
+    def waits_since(self, source: str) -> Mapping[str, str]:
+        """What waited of a source when this run began: uri -> since when (ISO).
+
+        A document that changes again while it waits has waited all the time: what readers see of it
+        is not right since then. A listing that broke off does not know what waits.
+        """
+        earlier = last_complete(list(self.scanned_before.get(source, ())))
+        return {} if earlier is None else {uri: at for uri, (_, at) in earlier.waiting.items()}

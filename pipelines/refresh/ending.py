@@ -12,14 +12,16 @@ from pipelines.knowledge import (
     close_hold,
     counts,
     forget_mended,
+    found_right,
     holds,
-    last_complete,
     newest,
+    pauses,
     put_in_quarantine,
     record_holds,
     record_scans,
     strike_off,
     tag,
+    unusual,
     withdraw,
 )
 from pipelines.planning import Change, Hold, Rejected, hold, items_of
@@ -34,6 +36,7 @@ NOTHING_PASSED = "nothing that changed passed its checks"
 NOTHING_CHANGED = "nothing changed"
 WAITS = "what changed waits for a person"
 UNREACHABLE = "a source could not be listed, and nothing else changed"
+ALL_PAUSED = "every source is paused"
 
 SETTLED = (None, NOTHING_PASSED)
 """Reasons after which decisions count as carried out."""
@@ -66,6 +69,11 @@ def end(
     waits = waiting_items(seen) if publication is None else held_items(seen)
     waits |= dict.fromkeys(tally.unread, "")
     record_scans(context.store, scans_of_run(context, seen, waits, order=1))
+    looked_at = seen.complete | _left(context) | {""}
+    # Before the quarantine: once its failures are known, a broken source no longer looks like one.
+    opened = record_holds(
+        context.store, standing, sources=looked_at, run=context.run, now=context.clock()
+    )
     rejected = tuple(r for r in seen.plan.rejected if not r.known)
     put_in_quarantine(
         context.store,
@@ -79,10 +87,6 @@ def end(
         context.store,
         sources=seen.complete,
         standing=_standing(context, seen),
-    )
-    looked_at = seen.complete | _left(context) | {""}
-    opened = record_holds(
-        context.store, standing, sources=looked_at, run=context.run, now=context.clock()
     )
     _strike_off(context, seen)
     if reason in SETTLED and not (seen.last and seen.last.pinned):
@@ -149,22 +153,20 @@ def scans_of_run(
     rows = []
     for scan in seen.scans:
         name = scan.source.name
-        # A listing that broke off does not know what waits.
-        earlier = last_complete(list(seen.scanned_before.get(name, ())))
-        before = earlier.waiting if earlier else {}
-        at = scan.listing.started_at.isoformat()
+        since, at = seen.waits_since(name), scan.listing.started_at.isoformat()
         rows.append(
             Scan(
                 source=name,
                 run=context.run,
                 started_at=scan.listing.started_at,
                 seconds=scan.seconds,
+                listing_seconds=scan.listing_seconds,
                 complete=scan.listing.complete,
                 error=scan.listing.error,
                 listed=len(scan.listing.entries),
                 source_version=scan.listing.version,
                 waiting={
-                    uri: (wanted, _first_seen(before.get(uri), wanted, at))
+                    uri: (wanted, since.get(uri, at))
                     for uri, wanted in waiting.items()
                     if uri.split("/", 1)[0] == name
                 },
@@ -172,10 +174,6 @@ def scans_of_run(
             )
         )
     return rows
-
-
-def _first_seen(before: tuple[str, str] | None, wanted: str, now: str) -> str:
-    return before[1] if before is not None and before[0] == wanted else now
 
 
 def _strike_off(context: Context, seen: Look) -> None:
@@ -195,9 +193,14 @@ def _strike_off(context: Context, seen: Look) -> None:
 
 
 def _close_applied(context: Context, tally: Tally, looked_at: set[str]) -> None:
-    """Ends accepted holds that were applied."""
+    """Ends accepted holds that were applied; one over all sources takes a look at all of them."""
     for accepted in holds(context.store, ACCEPTED):
-        left = {uri for uri, _ in accepted.remaining} & set(tally.unread)
+        waits = looked_at.union(context.rules) - looked_at
+        left = {
+            uri
+            for uri, _ in accepted.remaining
+            if uri in tally.unread or (not accepted.source and uri.split("/", 1)[0] in waits)
+        }
         if accepted.source in looked_at and not left:
             close_hold(context.store, accepted.id)
 
@@ -235,8 +238,7 @@ def _report(
 ) -> Report:
     current = newest(context.store)
     if publication is None and reason is None:
-        broken = any(not scan.listing.complete for scan in seen.scans)
-        reason = WAITS if standing else UNREACHABLE if broken else NOTHING_CHANGED
+        reason = WAITS if standing else _quiet(context, seen)
     total = counts(context.store, current.state)[1] if current else 0
     return Report(
         knowledge=context.config.knowledge.name,
@@ -256,8 +258,11 @@ def _report(
         tokens_embedded=tally.tokens_embedded,
         seconds=_seconds(context, seen, tally, seconds or {}),
         sources=sources_of(seen),
-        attention=attention_of(
-            context, seen, tally.unread, standing, rejected, current, verdicts=tally.verdicts
+        attention=(
+            *_doubts(context, seen),
+            *attention_of(
+                context, seen, tally.unread, standing, rejected, current, verdicts=tally.verdicts
+            ),
         ),
         changes=seen.plan.changes,
         rejected=rejected,
@@ -265,6 +270,28 @@ def _report(
         slowest=tuple(tally.slowest),
         pinned=bool(current and current.pinned),
     )
+
+
+def _doubts(context: Context, seen: Look) -> list[str]:
+    """Sources whose listing came to its end and is far below what is usual for them."""
+    said = []
+    for scan in scans_of_run(context, seen, {}, order=1):
+        scans = [scan, *seen.scanned_before.get(scan.source, ())]
+        if scan.complete and unusual(scans):
+            since = found_right(
+                scan.source, holds=holds(context.store), pauses=pauses(context.store)
+            )
+            why = unusual(scans, since=since)
+            said += [f"Source {scan.source}: {why}: see that the source is whole."] if why else []
+    return said
+
+
+def _quiet(context: Context, seen: Look) -> str:
+    """Why there was nothing to do."""
+    if context.paused and not context.sources:
+        return ALL_PAUSED
+    broken = any(not scan.listing.complete for scan in seen.scans)
+    return UNREACHABLE if broken else NOTHING_CHANGED
 
 
 def sources_of(seen: Look) -> tuple[SourceReport, ...]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -29,6 +29,7 @@ from pipelines.knowledge import (
     withdraw,
 )
 from pipelines.planning import (
+    Hold,
     Kind,
     Plan,
     Published,
@@ -129,7 +130,7 @@ def _plan(
 def _held_for_people(context: Context, seen: Look) -> Look:
     """What is to be reviewed, and what failed its audit before and is still the same."""
     world, before = seen.world, {h.id: h for h in holds(context.store, OPEN)}
-    reviews = review_holds(seen.plan.changes, rules=context.rules, accepted=world.accepted)
+    reviews = review_holds(seen.plan.changes, rules=context.rules, accepted=world.expected)
     plan = held_back(seen.plan, reviews, world)
     failed = {
         h.source: dataclasses.replace(
@@ -139,10 +140,25 @@ def _held_for_people(context: Context, seen: Look) -> Look:
         if h.kind == "audit"
     }
     standing = standing_audit_holds(
-        plan.changes, failed, suites=context.basis, accepted=world.accepted
+        plan.changes, failed, suites=context.basis, accepted=world.expected
     )
     plan = held_back(plan, standing, world)
-    return dataclasses.replace(seen, plan=plan, open_before=before, reviews=reviews)
+    built = _built(context.store, seen.last, reviews, before)
+    return dataclasses.replace(seen, plan=plan, open_before=before, reviews=reviews, built=built)
+
+
+def _built(
+    store: Store, last: Publication | None, reviews: Iterable[Hold], before: Collection[str]
+) -> frozenset[str]:
+    """The reviews that have a candidate; those that a pinned run opened, say, have none yet.
+
+    Before the first publication nobody can search one: there a hold that is known will do.
+    """
+    ids = {review.id for review in reviews}
+    if last is None or not ids:
+        return frozenset(ids.intersection(before))
+    tags = store.table(last.generation).tags.list()
+    return frozenset(name for name in ids.intersection(before) if f"hold-{name}" in tags)
 
 
 def _held_by_limit(context: Context, seen: Look) -> Look:
@@ -204,16 +220,19 @@ def _world(
     before: Mapping[str, Known],
 ) -> World:
     store = context.store
-    failed = quarantine(store, context.basis)
+    failed = {(q.uri, q.content_hash): q.failure for q in quarantine(store, context.basis)}
+    accepted = holds(store, ACCEPTED)
     return World(
         sources=context.rules,
         scanned={s.source.name: s.scanned for s in scans},
         published=published,
         recipe=RECIPE,
         remembered={uri: k.remembered for uri, k in before.items()},
-        quarantined={(q.uri, q.content_hash): q.failure for q in failed},
-        released=context.checks.released,
-        accepted=frozenset(i for h in holds(store, ACCEPTED) for i in h.remaining),
+        quarantined=failed,
+        # What was let out and failed something else since then is in quarantine again.
+        released=context.checks.released.difference(failed),
+        accepted=frozenset(i for h in accepted for i in h.remaining),
+        expected=frozenset(i for h in accepted if h.kind != "cost" for i in h.remaining),
         dropped=frozenset(i for h in holds(store, DROPPED) for i in h.remaining),
         held={i: h.why for h in holds(store, OPEN) if h.kind == "deletions" for i in h.items},
         recent_deletions=_recent_deletions(context),

@@ -179,6 +179,7 @@ def _row(
         | {"embed_ms": round(tally.embed_seconds * 1000) if tally.embedded else 0},
         deletions=_unaccepted(candidate.changes),
         lag=_lag(seen, candidate.changes, here, at),
+        deletion_lag=_deletion_lag(seen, candidate.changes, at),
         data_as_of=_as_of(context, seen, candidate),
         audit={**candidate.audit.to_dict(), **candidate.let_through},
     )
@@ -211,6 +212,24 @@ def _lag(
             lag.setdefault(document.source, []).append(
                 round(max(0.0, at.timestamp() - document.source_at), 3)
             )
+    return lag
+
+
+def _deletion_lag(seen: Look, changes: tuple[Change, ...], at: datetime) -> dict[str, list[float]]:
+    """Seconds from the first sight of a deletion to readers.
+
+    No source says when a document went. It was seen to be gone by the first listing that lacked
+    it, so the true lag is longer by at most the time between that listing and the one before.
+    """
+    lag: dict[str, list[float]] = {}
+    for scan in seen.scans:
+        name = scan.source.name
+        since, started = seen.waits_since(name), scan.listing.started_at.isoformat()
+        for change in changes:
+            if change.kind is Kind.DELETED and change.source == name:
+                seen_at = datetime.fromisoformat(since.get(change.uri, started))
+                waited = max(0.0, (at - seen_at).total_seconds())
+                lag.setdefault(name, []).append(round(waited, 3))
     return lag
 
 

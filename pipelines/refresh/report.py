@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.knowledge import Publication
 from pipelines.planning import Change, Hold, Kind, Plan, Rejected, is_expired
-from pipelines.quality import Severity, Verdict
+from pipelines.quality import Grain, Severity, Verdict
 from pipelines.refresh.context import Context, Look
 
 KINDS = tuple(Kind)
@@ -144,6 +144,10 @@ def attention_of(
             f"Pinned to #{current.number}: {waiting} changes wait. To go on: staleproof unpin."
         )
     said += [
+        f"Source {name} is {pause}. To go on: staleproof sources resume {name}."
+        for name, pause in context.paused.items()
+    ]
+    said += [
         f"Source {s.source.name}: its listing broke off ({s.listing.error});"
         " nothing was deleted for it."
         for s in seen.scans
@@ -166,6 +170,7 @@ def attention_of(
     ]
     said += [f"{uri} waits for the next refresh: {why}." for uri, why in sorted(unread.items())]
     said += [_warning(v) for v in verdicts if v.severity is Severity.WARNING and not v.passed]
+    said += _let_through(verdicts, {h.source for h in standing if h.kind == "audit"})
     return tuple(said + _expired(context, seen) + _embedder(context, current))
 
 
@@ -177,6 +182,20 @@ def _since(seen: Look, standing: Hold) -> str:
 def _warning(verdict: Verdict) -> str:
     rows = f" ({some(verdict.failed)})" if verdict.failed else ""
     return f"Warning {verdict.expectation}: {verdict.observed}{rows}."
+
+
+def _let_through(verdicts: Sequence[Verdict], held: set[str]) -> list[str]:
+    """Sources that fail and are not held: people accepted it, or they failed before."""
+    failing = ((v, sorted(v.failed.keys() - held)) for v in verdicts if _is_of_sources(v))
+    return [
+        f"Not held in spite of {v.expectation}: {some(sources)}, {v.observed}."
+        for v, sources in failing
+        if sources
+    ]
+
+
+def _is_of_sources(verdict: Verdict) -> bool:
+    return verdict.grain is Grain.PUBLICATION and verdict.severity is Severity.CRITICAL
 
 
 def some(names: Iterable[str], most: int = 3) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.config import Config
-from pipelines.knowledge import newest, open_store, refresh_lock, released
+from pipelines.knowledge import newest, open_pauses, open_store, refresh_lock, released
 from pipelines.planning import rules_on
 from pipelines.quality import Checks, load_suites, verdict_basis
 from pipelines.records import Happened, Progress, Step, call, ignore
@@ -110,12 +110,14 @@ def _context(
 ) -> Context:
     request = request or Request()
     ports = ports or Ports()
-    wanted = [config.source(name) for name in request.sources] or config.sources
+    named = [config.source(name) for name in request.sources]
     cache = Path(config.store_uri) / "sources"
     rules = rules_on(config, now.date())
     suites = load_suites(config.expectations)
     store = open_store(config.store_uri, now=now, write=ports.write)
     let_out = released(store)
+    paused = {} if named else open_pauses(store)
+    wanted = named or [source for source in config.sources if source.name not in paused]
     return Context(
         config=config,
         request=request,
@@ -125,6 +127,7 @@ def _context(
         basis=verdict_basis(config),
         released=let_out,
         sources={s.name: open_source(s, root=config.root, cache=cache) for s in wanted},
+        paused={s.name: paused[s.name] for s in config.sources if s.name in paused},
         run=run_id,
         now=now,
         started=time.monotonic(),

@@ -32,6 +32,8 @@ class SourceScan:
     read: int
     """Documents whose bytes were read."""
     seconds: float
+    listing_seconds: float
+    """Of which the source took for its listing."""
 
 
 def scan_source(
@@ -59,6 +61,7 @@ def scan_source(
         listing = source.list(now=now)
     except SourceError as error:
         listing = Listing(source.name, now, (), complete=False, error=error.message)
+    listing_seconds = time.perf_counter() - started
     found: dict[str, Found] = {}
     fresh: dict[str, Known] = {}
     for entry in listing.entries:
@@ -74,7 +77,7 @@ def scan_source(
             fresh[uri] = _learned(found[uri], entry, before, now)
     scanned = Scanned(source.name, listing.complete, found)
     seconds = time.perf_counter() - started
-    return SourceScan(source, listing, scanned, fresh, len(fresh), seconds)
+    return SourceScan(source, listing, scanned, fresh, len(fresh), seconds, listing_seconds)
 
 
 def _read(source: Source, uri: str, entry: Entry, limits: Limits) -> Found:
