@@ -26,6 +26,7 @@ from pipelines.knowledge import (
     holds,
     known_documents,
     newest,
+    open_pauses,
     open_takedowns,
     published_documents,
     readable_states,
@@ -233,12 +234,14 @@ def _recorded(publication: Publication, sources: Iterable[str]) -> datetime | No
 
 
 def _overdue(config: Config, store: Store, now: datetime) -> bool:
+    paused = open_pauses(store)
     return any(
         freshness(
             scans_of(store, s.name), warn_after=s.warn_after, error_after=s.error_after, now=now
         )
         == "error"
         for s in config.sources
+        if s.name not in paused
     )
 
 

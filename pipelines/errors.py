@@ -5,6 +5,7 @@ StaleproofError
 ├── UnknownName            a source, document, hold or publication that does not exist (the user's mistake)
 ├── AccessDenied           the reader holds none of the labels that a document asks for
 ├── AuditFailed            a candidate is not what it should be; it is not published
+├── ServerFailed           the Prefect server or its worker cannot start, or does not stay up
 ├── ServerUnavailable *    the Prefect server cannot be reached now
 ├── SourceError
 │   ├── SourceUnavailable *    the source cannot be reached now
@@ -65,6 +66,10 @@ class AccessDenied(StaleproofError):
 
 class AuditFailed(StaleproofError):
     """A candidate is not what it should be; readers go on with the newest publication."""
+
+
+class ServerFailed(StaleproofError):
+    """The Prefect server or its worker cannot start, or does not stay up; nothing is left running."""
 
 
 class ServerUnavailable(StaleproofError):

@@ -2,7 +2,7 @@
 
 import os
 
-_DEFAULTS = {
+_SENDS_NOTHING = {
     # Everybody who honours the common switch, Prefect's client among them.
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -11,6 +11,8 @@ _DEFAULTS = {
     "DVC_NO_ANALYTICS": "true",
     "GX_ANALYTICS_ENABLED": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+_PRINTS_NOTHING = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
@@ -26,5 +28,18 @@ def silence() -> None:
 
     Most of these are read once, on import: call this before importing such a package.
     """
-    for name, value in _DEFAULTS.items():
+    for name, value in (_SENDS_NOTHING | _PRINTS_NOTHING).items():
         os.environ.setdefault(name, value)
+
+
+def not_silent() -> dict[str, str]:
+    """What a person has set otherwise, of what keeps packages from sending something home."""
+    return {
+        name: os.environ[name]
+        for name, value in _SENDS_NOTHING.items()
+        if _meant(os.environ.get(name, value)) != _meant(value)
+    }
+
+
+def _meant(value: str) -> bool:
+    return value.strip().lower() in {"1", "true", "yes", "on", "t", "y"}

@@ -93,6 +93,9 @@ def refreshed(config: "Config", session: Session, **options: Any) -> Answer:
 
 
 def _refresh_as_flow(config: "Config", options: dict[str, Any]) -> Answer:
+    from flows.ops.attach import use_running_server
+
+    use_running_server(config)  # before anything imports Prefect
     from flows.refresh import run_on_server
     from pipelines.refresh import Request
 
@@ -202,14 +205,6 @@ def verify(*, sources: bool = False, sample: int = 50, session: Given) -> Answer
             load_encoder=session.ports_used().load_encoder,
         )
     return Answer(found.to_dict(), render.show_verified, found.exit_code)
-
-
-def freshness(*, session: Given) -> Answer:
-    """Say whether every source is as fresh as its settings ask for; exit code 3 where one is not."""
-    from pipelines.status import show_freshness
-
-    data = show_freshness(session.config(), now=session.now)
-    return Answer(data, render.show_freshness, 0 if data["ok"] else 3)
 
 
 @queries_app.command(name="import")

@@ -19,6 +19,7 @@ HEALTH_STYLES = {
     "ok": "green",
     "warn": "yellow",
     "error": "red",
+    "paused": "cyan",
 }
 SHOWN_ITEMS = 20
 
@@ -58,7 +59,7 @@ def show_status(console: Console, data: dict[str, Any], now: datetime) -> None:
         lag = source["lag_seconds"]
         table.add_row(
             source["name"],
-            coloured(source["health"]),
+            coloured("paused" if source["paused"] else source["health"]),
             ago(source["last_scan_at"], now),
             ago(source["data_as_of"], now) if source["data_as_of"] else "-",
             lasting(lag["p50"]),
@@ -143,20 +144,6 @@ def show_head(console: Console, data: dict[str, Any], now: datetime) -> None:
     table = Table.grid(padding=(0, 2))
     for key in ("publication", "uri", "table", "version", "filter"):
         table.add_row(Text(key, "dim"), Text(str(data[key]), overflow="fold"))
-    console.print(table)
-
-
-def show_freshness(console: Console, data: dict[str, Any], now: datetime) -> None:
-    """A line a source: is it as fresh as its settings ask for."""
-    table = table_of("source", "state", "last complete scan", "oldest change that waits")
-    for source in data["sources"]:
-        oldest = source["oldest_pending_at"]
-        table.add_row(
-            source["name"],
-            coloured(source["state"]),
-            ago(source["last_complete_scan_at"], now),
-            ago(oldest, now) if oldest else "-",
-        )
     console.print(table)
 
 

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from pipelines.config.models import SOURCE_KINDS, TABLES, Config, Section, Settings, nearest
+from pipelines.config.values import mask_password
 from pipelines.errors import ConfigError
 
 FILE_NAME = "staleproof.toml"
@@ -60,6 +61,7 @@ def load_config(path: Path | None = None, *, env: Mapping[str, str] = os.environ
     except ValidationError as error:
         found = error.errors(include_url=False)
         problems += [_problem(detail, data, file, origins) for detail in found]
+    problems += _secrets(data, file, origins)
     if problems:
         raise _as_error(problems)
     said = {key: getattr(settings, key) for key in Settings.model_fields}
@@ -137,6 +139,20 @@ def _overlay(data: dict[str, Any], env: Mapping[str, str]) -> tuple[_Origins, li
             table[key] = _value(env[variable])
             origins[section, key] = variable
     return origins, problems
+
+
+def _secrets(data: dict[str, Any], file: Path, origins: _Origins) -> list[str]:
+    """A password belongs into the environment: the file is in git."""
+    section, key = "server", "database_url"
+    table = data.get(section)
+    url = table.get(key) if isinstance(table, dict) else None
+    if (section, key) in origins or not isinstance(url, str) or mask_password(url) == url:
+        return []
+    variable = f"{PREFIX}{section}__{key}".upper()
+    return [
+        f"{file}: {section}.{key} holds a password. Leave it out of the file and set the variable"
+        f" {variable} to the whole URL"
+    ]
 
 
 def _unknown_variable(variable: str, known: list[str]) -> str:
@@ -241,5 +257,5 @@ def _instead(loc: tuple[int | str, ...]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = mask_password(json.dumps(value, default=str, ensure_ascii=False))
     return text if len(text) <= 60 else text[:57] + "..."

@@ -14,15 +14,21 @@ from pydantic_core.core_schema import ValidationInfo
 from pipelines.config.values import (
     LONGEST_DAYS,
     Argument,
+    Block,
+    DatabaseUrl,
     Duration,
     Flag,
     Folder,
+    Host,
     Name,
     Number,
     Text,
+    Variable,
     Whole,
     Word,
     Words,
+    is_loopback,
+    mask_password,
 )
 from pipelines.errors import UnknownName
 
@@ -165,6 +171,34 @@ class DomainPolicy(Section):
     )
 
 
+class ServerConfig(Section):
+    """Section ``[server]``."""
+
+    host: Host = Field(
+        default="127.0.0.1", description="where it listens; only this machine can reach 127.0.0.1"
+    )
+    port: Whole = Field(default=4200, ge=1, le=65_535, description="of API and UI")
+    database_url: DatabaseUrl = Field(
+        default="", description="postgresql://user@host/database; SQLite, for one person, otherwise"
+    )
+    auth_env: Variable = Field(
+        default="PREFECT_SERVER_API_AUTH_STRING",
+        description="the variable with user:password; needed where others can reach the server",
+    )
+    pool: Name = Field(default="staleproof", description="work pool of the deployments")
+    keep_runs_days: Whole = Field(
+        default=90, ge=1, le=LONGEST_DAYS, description="older runs, logs and events are deleted"
+    )
+    notify: Block = Field(
+        default="", description="a notification or webhook block that alarms call: webhook/ops"
+    )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return is_loopback(self.host)
+
+
 class SourceRule(Section):
     """One ``[[sources.rules]]``; what it leaves out is taken from the source."""
 
@@ -260,6 +294,9 @@ class Settings(Section):
     audit: AuditPolicy = Field(
         default=AuditPolicy(), description="what documents must be to be published"
     )
+    server: ServerConfig = Field(
+        default=ServerConfig(), description="the Prefect server of `staleproof up`"
+    )
     domains: tuple[DomainPolicy, ...] = Field(
         default=(), description="policy of single domains: one [[domains]] for each"
     )
@@ -331,5 +368,7 @@ class Config(Settings):
 
 
 def describe(config: Config) -> dict[str, Any]:
-    """The effective configuration for JSON, durations in seconds."""
-    return config.model_dump(mode="json")
+    """The effective configuration for JSON, durations in seconds, without passwords."""
+    told = config.model_dump(mode="json")
+    told["server"]["database_url"] = mask_password(config.server.database_url)
+    return told

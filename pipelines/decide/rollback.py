@@ -100,6 +100,7 @@ def roll_back(
             counts={"returned": told["returned"]},
             deletions={},
             lag={},
+            deletion_lag={},
         )
 
     with protecting(store, run=signed.run, at=signed.at) as protect:
@@ -158,6 +159,7 @@ def unpin(config: Config, *, signed: Signed) -> Publication | None:
             counts={},
             deletions={},
             lag={},
+            deletion_lag={},
         )
 
     return insert_until_won(store, row)

@@ -44,6 +44,7 @@ class HoldRow:
     """Who decided."""
     reason: str | None = None
     """Why."""
+    decided_at: datetime | None = None
 
 
 def holds(store: Store | None, state: str | None = None) -> list[HoldRow]:
@@ -68,6 +69,7 @@ def _hold(row: dict[str, Any]) -> HoldRow:
         row["suites"],
         row["actor"],
         row["reason"],
+        row["decided_at"].astimezone(UTC) if row["decided_at"] else None,
     )
 
 
@@ -100,10 +102,10 @@ def record_holds(
     for hold in standing:
         old = [h for h in before if (h.kind, h.source) == (hold.kind, hold.source)]
         since = min((h.since for h in old), default=now)
-        if insert_new(store, "holds", _new_row(hold, since, run)):
-            new.append(hold)
-        elif hold.id not in {h.id for h in before}:
-            _reopen(store, hold, since)
+        stood = hold.id in {h.id for h in before}
+        if insert_new(store, "holds", _new_row(hold, since, run)) or (
+            not stood and _reopen(store, hold, since)
+        ):
             new.append(hold)
     for hold_row in before:
         if hold_row.id not in here:
@@ -117,10 +119,14 @@ def record_holds(
     return new
 
 
-def _reopen(store: Store, hold: Hold, since: datetime) -> None:
-    """The same set stands again after its hold was closed."""
+def _reopen(store: Store, hold: Hold, since: datetime) -> bool:
+    """The same set stands again after its hold was closed; False where somebody decided about it."""
+    closed = f"id = {quoted(hold.id)} AND state = '{CLOSED}'"
+    if not rows(store, "holds", closed):
+        return False
     values = {"state": OPEN, "since": since, "why": hold.why, "remaining": packed(hold.items)}
-    update_rows(store, "holds", f"id = {quoted(hold.id)} AND state = '{CLOSED}'", values)
+    update_rows(store, "holds", closed, values)
+    return True
 
 
 def _new_row(hold: Hold, since: datetime, run: str) -> dict[str, Any]:

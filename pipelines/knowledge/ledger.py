@@ -17,7 +17,7 @@ from pipelines.knowledge.store import Store
 State = tuple[str, int]
 """A generation and a version of it."""
 
-_JSON = ("models", "counts", "deletions", "lag", "data_as_of", "audit")
+_JSON = ("models", "counts", "deletions", "lag", "deletion_lag", "data_as_of", "audit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,8 @@ class Publication:
     """By source, those that nobody accepted: what the 24-hour count adds up."""
     lag: dict[str, list[float]] = field(default_factory=dict)
     """By source, publication minus source time of each document version, in seconds."""
+    deletion_lag: dict[str, list[float]] = field(default_factory=dict)
+    """By source, publication minus first sight of each deletion, in seconds."""
     data_as_of: dict[str, str] = field(default_factory=dict)
     """By source, ISO time."""
     audit: dict[str, Any] = field(default_factory=dict)

@@ -10,13 +10,17 @@ from pipelines.knowledge.ledger import Publication
 from pipelines.knowledge.side import READ, add_rows, before, compact, delete_rows, forget_versions
 from pipelines.knowledge.store import Store
 from pipelines.knowledge.tables import among, not_among
+from pipelines.knowledge.usual import USUAL_OF, usual_scans
 
-ALWAYS_KEPT = 4
+ALWAYS_KEPT = 4 + USUAL_OF
 """Scans of a source that may have to stay, however old they are."""
 
+AHEAD = timedelta(minutes=5)
+"""Clocks of two machines may differ by so much."""
+
 _FACTS = [
-    "source", "run", "started_at", "seconds", "complete", "error", "listed", "source_version",
-    "order",
+    "source", "run", "started_at", "seconds", "listing_seconds", "complete", "error", "listed",
+    "source_version", "order",
 ]  # fmt: skip
 """The columns that are small."""
 
@@ -30,6 +34,8 @@ class Scan:
     started_at: datetime
     """By the clock of that run, which may have been wrong: scans are ordered as they were written."""
     seconds: float
+    """Listing, and reading what the listing did not vouch for."""
+    listing_seconds: float = 0.0
     complete: bool
     error: str | None
     listed: int
@@ -57,6 +63,7 @@ def record_scans(store: Store, scans: list[Scan]) -> None:
                 "run": scan.run,
                 "started_at": scan.started_at,
                 "seconds": scan.seconds,
+                "listing_seconds": scan.listing_seconds,
                 "complete": scan.complete,
                 "error": scan.error,
                 "listed": scan.listed,
@@ -86,11 +93,11 @@ def _still_asked_for(scans: list[Scan]) -> set[str]:
     """The runs whose scans must stay.
 
     They say what waits (the newest one), how fresh the source is (the newest complete one, and the
-    one before its oldest change), and since when it is looked at (the first one).
+    one before its oldest change), since when it is looked at (the first one), and what is usual.
     """
     first = min(scans, key=lambda s: s.started_at)
     complete = last_complete(scans)
-    asked = [first, scans[0], complete, _before_what_waits(scans)]
+    asked = [first, scans[0], complete, _before_what_waits(scans), *usual_scans(scans)]
     return {scan.run for scan in asked if scan is not None}
 
 
@@ -161,15 +168,25 @@ def freshness(
 ) -> str:
     """Two clocks, the later one counts: the last complete scan, and the oldest change that waits.
 
+    What is held, or behind a pin, waits; what is in quarantine does not.
+
     Returns:
-        unknown (never scanned), ok, warn or error.
+        unknown (never scanned to the end), ok, warn or error; warn too where a clock runs ahead, for
+        nobody would notice how late it is.
     """
     newest = last_complete(scans)
     if newest is None:
         return "unknown"
     oldest = newest.oldest_waiting_at
     age = now - min(newest.started_at, oldest or newest.started_at)
-    return "error" if age >= error_after else "warn" if age >= warn_after else "ok"
+    if age >= error_after:
+        return "error"
+    return "warn" if age >= warn_after or is_ahead(newest, now) else "ok"
+
+
+def is_ahead(scan: Scan, now: datetime) -> bool:
+    """Whether a scan, or what waited after it, is dated in the future: a clock was wrong."""
+    return max(scan.started_at, scan.oldest_waiting_at or scan.started_at) > now + AHEAD
 
 
 def as_of(store: Store, publication: Publication, source: str) -> datetime | None:
@@ -192,6 +209,7 @@ def _scan(row: dict[str, Any]) -> Scan:
         run=row["run"],
         started_at=row["started_at"].astimezone(UTC),
         seconds=row["seconds"],
+        listing_seconds=row["listing_seconds"],
         complete=row["complete"],
         error=row["error"],
         listed=row["listed"],

@@ -40,6 +40,7 @@ PUBLICATIONS = pa.schema(
         _required("counts", pa.string()),
         _required("deletions", pa.string()),
         _required("lag", pa.string()),
+        _required("deletion_lag", pa.string()),
         _required("data_as_of", pa.string()),
         _required("audit", pa.string()),
     ]
@@ -74,6 +75,7 @@ SCANS = pa.schema(
         _required("run", pa.string()),
         _required("started_at", TIME),
         _required("seconds", pa.float64()),
+        _required("listing_seconds", pa.float64()),
         _required("complete", pa.bool_()),
         pa.field("error", pa.string()),
         _required("listed", pa.int64()),
@@ -168,6 +170,26 @@ QUERIES = pa.schema(
     ]
 )
 
+PAUSES = pa.schema(
+    [
+        _required("source", pa.string()),
+        _required("at", TIME),
+        _required("actor", pa.string()),
+        _required("reason", pa.string()),
+        pa.field("resumed_at", TIME),
+        pa.field("resumed_by", pa.string()),
+    ]
+)
+
+HEALTH = pa.schema(
+    [
+        _required("subject", pa.string()),
+        _required("word", pa.string()),
+        _required("since", TIME),
+        _required("at", TIME),
+    ]
+)
+
 SIDE_TABLES = {
     "documents": DOCUMENTS,
     "vectors": VECTORS,
@@ -178,12 +200,15 @@ SIDE_TABLES = {
     "canaries": CANARIES,
     "takedowns": TAKEDOWNS,
     "queries": QUERIES,
+    "pauses": PAUSES,
+    "health": HEALTH,
 }
 
 KEYS = {
     "publications": "number",
     "documents": "uri",
     "holds": "id",
+    "health": "subject",
 }
 """Primary keys that are declared, so that two concurrent inserts of one key leave one row."""
 

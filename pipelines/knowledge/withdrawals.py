@@ -113,6 +113,7 @@ def _withholding(last: Publication, needed: frozenset[str], signed: Signed) -> P
         counts={"withheld": len(needed)},
         deletions={},
         lag={},
+        deletion_lag={},
     )
 
 

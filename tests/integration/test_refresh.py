@@ -286,7 +286,7 @@ def test_status_history_and_freshness_say_what_happened(project: Project) -> Non
     assert show_status(project.config, now=project.now).health == "warning"
     project.later(days=2)
     fresh = show_freshness(project.config, now=project.now)
-    assert (fresh["ok"], fresh["sources"][0]["state"]) == (False, "error")
+    assert (fresh.ok, fresh.sources[0].state, fresh.health) == (False, "error", "degraded")
 
 
 def test_data_as_of_advances_with_scans_that_find_nothing(project: Project) -> None:

@@ -111,7 +111,7 @@ def test_old_scans_go_but_the_first_of_each_source_stays(store: Store) -> None:
     )
     for name in ("docs", "wiki"):
         kept = [s.run for s in scans_of(store, name)]
-        assert kept == [f"{name}-{day}" for day in (19, 18, 17, 0)]
+        assert kept == [f"{name}-{day}" for day in (*range(19, 9, -1), 0)]
 
 
 def test_spill_of_a_large_run_is_compacted_on_the_way_and_loses_nothing(store: Store) -> None:

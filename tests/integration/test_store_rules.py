@@ -359,7 +359,7 @@ def test_scans_of_a_source_that_has_long_been_broken_keep_what_says_how_fresh_it
     before = scans_of(store, "docs")
     prune_scans(store, keep_days=1, now=START + 400 * HOUR)
     after = scans_of(store, "docs")
-    assert [s.run for s in after] == ["r199", "r5", "r2", "r0"]
+    assert [s.run for s in after] == ["r199", "r5", "r4", "r3", "r2", "r1", "r0"]
     assert last_complete(after) == last_complete(before)
     assert data_as_of(after) == data_as_of(before) == START + 2 * HOUR
 

@@ -1,0 +1,105 @@
+"""Maintenance of a store: what is kept no longer goes, tables are compacted, leftovers removed."""
+
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Config
+from pipelines.knowledge import (
+    Store,
+    clean_up,
+    find_store,
+    newest,
+    publications,
+    readable_states,
+    refresh_lock,
+)
+from pipelines.pages import remove_audit_pages
+from pipelines.records import Step, call
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """What maintenance did."""
+
+    knowledge: str
+    publication: int | None
+    """What readers see; maintenance never changes it."""
+    kept: int
+    """States that can be rolled back to."""
+    bytes_before: int
+    bytes_after: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"seconds": round(self.seconds, 3)}
+
+
+def maintain(
+    config: Config,
+    *,
+    now: datetime,
+    run_id: str,
+    step: Step = call,
+    wait_seconds: float = 0.0,
+) -> Maintained:
+    """Cleans up thoroughly under the refresh lock, also where no refresh has published for long.
+
+    Stopped anywhere, the next one goes on.
+
+    Args:
+        config: The configuration.
+        now: The time.
+        run_id: Names this run in the lock.
+        step: Runs one stage.
+        wait_seconds: How long to wait for a refresh that holds the lock.
+
+    Raises:
+        RefreshRunning: Still one holds it; nothing was done.
+    """
+    started = time.perf_counter()
+    store = find_store(config.store_uri)
+    if store is None:
+        return Maintained(config.knowledge.name, None, 0, 0, 0, time.perf_counter() - started)
+    before = _bytes(store)
+    with refresh_lock(store, run=run_id, now=now, wait_seconds=wait_seconds):
+        knowledge = config.knowledge
+        keep: dict[str, Any] = {
+            "now": now,
+            "keep_publications": knowledge.keep_publications,
+            "keep_days": knowledge.keep_days,
+        }
+        longest_read = knowledge.longest_read
+        clean = partial(clean_up, store, **keep, longest_read=longest_read, thorough=True)
+        step("clean up", clean)
+        step("pages", partial(remove_audit_pages, store, **keep))
+    last = newest(store)
+    return Maintained(
+        knowledge=knowledge.name,
+        publication=last.number if last else None,
+        kept=_kept(store),
+        bytes_before=before,
+        bytes_after=_bytes(store),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _kept(store: Store) -> int:
+    rows = publications(store)
+    readable = readable_states(store, {row.generation for row in rows})
+    return len({row.state for row in rows} & readable)
+
+
+def _bytes(store: Store) -> int:
+    """Of all files; a file that goes meanwhile counts nothing."""
+    total = 0
+    for file in Path(store.uri).rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
