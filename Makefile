@@ -24,6 +24,7 @@ check: .venv/installed
 	$(BIN)/codespell
 	$(BIN)/deptry .
 	$(BIN)/staleproof audit --lint
+	$(BIN)/hadolint infra/Dockerfile
 
 # The store of a project (data/store) is not touched.
 clean:

@@ -4,15 +4,17 @@ import asyncio
 import base64
 import re
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flows.audits import audit_summary
-from flows.markdown import code, plain, sentence, stage_bar, table, within
+from flows.links import NOWHERE, Links
+from flows.markdown import code, minute, plain, sentence, stage_bar, table, within
 from pipelines.config import Config, GitSource
-from pipelines.knowledge import QuarantineRow, audits, find_store
-from pipelines.planning import Change, Hold, Kind
+from pipelines.decide import releasable_expectations
+from pipelines.knowledge import QuarantineRow, audits, find_store, quarantine
+from pipelines.planning import Change, Kind
+from pipelines.quality import verdict_basis
 from pipelines.records import Progress
 from pipelines.refresh import SIGNS, Report, SourceReport, summary
 
@@ -28,21 +30,23 @@ SHARES = {"scan": (0, 10), "embed": (10, 95)}
 """Percent of a run at which a phase begins and ends."""
 
 
-def receipt(report: Report, config: Config) -> str:
+def receipt(report: Report, config: Config, links: Links = NOWHERE) -> str:
     """What a refresh did, as Markdown: uris, hashes and counts, never a document's text.
 
     Args:
         report: The refresh.
         config: Where its sources are.
+        links: Where other pages and the run forms are.
 
     Returns:
         Less than 200 KB, however many documents there are.
     """
     parts = [
         f"# {_headline(report)}",
+        links.pages(report.knowledge, but="refresh"),
         _counts("documents", report.documents),
         _counts("passages", {**report.chunks, "tokens embedded": report.tokens_embedded}),
-        _holds(report.holds),
+        _holds(report, links),
         _attention(report.attention),
         _changes(report.changes, "What changed" if report.published else "What waits"),
         _quarantined(report),
@@ -54,18 +58,44 @@ def receipt(report: Report, config: Config) -> str:
     return "\n\n".join([part for part in parts if part] + [run]) + "\n"
 
 
-def quarantine_list(rows: Sequence[QuarantineRow]) -> str:
-    """What stands in quarantine, as Markdown, without excerpts."""
-    if not rows:
-        return "Nothing is in quarantine.\n"
-    lines = (
-        f"| {code(row.uri)} | {plain(row.failure.expectation)} | {plain(row.failure.observed)}"
-        f" | {row.since.astimezone(UTC):%Y-%m-%d %H:%M} |"
-        for row in rows
-    )
-    head = ("document", "expected", "observed", "since (UTC)")
-    hint = "To look: `staleproof quarantine show URI`. The last good versions stay published; where front matter is broken, nobody sees them."
-    return f"{table(head, lines, len(rows), 180_000)}\n\n{hint}\n"
+def quarantine_list(
+    rows: Sequence[QuarantineRow],
+    knowledge: str = "",
+    links: Links = NOWHERE,
+    releasable: Collection[str] = (),
+) -> str:
+    """What stands in quarantine, as Markdown, without excerpts.
+
+    Args:
+        rows: What stands there.
+        knowledge: Of which knowledge base.
+        links: Where other pages and the run forms are.
+        releasable: The expectations in spite of which a person may let a document through.
+    """
+    count = f"{len(rows):,} document{'' if len(rows) == 1 else 's'}" if rows else "nothing"
+    parts = [
+        f"# {plain(knowledge)}: {count} in quarantine",
+        links.pages(knowledge, but="quarantine"),
+    ]
+    if rows:
+        lines = (
+            f"| {code(row.uri)} | {plain(row.failure.expectation)} | {plain(row.failure.observed)}"
+            f" | {minute(row.since)} | {_way_out(row, knowledge, links, releasable)} |"
+            for row in rows
+        )
+        head = ("document", "expected", "observed", "since (UTC)", "to let it through")
+        parts.append(table(head, lines, len(rows), 180_000))
+        parts.append(
+            "To look: `staleproof quarantine show URI`. The last good versions stay published;"
+            " where front matter is broken, nobody sees them."
+        )
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _way_out(row: QuarantineRow, knowledge: str, links: Links, releasable: Collection[str]) -> str:
+    if row.failure.expectation in releasable:
+        return links.to_release(knowledge, row.uri)
+    return "mend it at its source"
 
 
 def _headline(report: Report) -> str:
@@ -82,12 +112,13 @@ def _counts(what: str, counts: Mapping[str, int]) -> str:
     return "\n".join([f"| {what} | |", "|---|--:|", *(lines or ["| none | 0 |"])])
 
 
-def _holds(holds: Sequence[Hold]) -> str:
+def _holds(report: Report, links: Links) -> str:
+    holds = report.holds
     if not holds:
         return ""
     lines = (
-        f"| {plain(h.source or 'all')} | {plain(h.kind)} | {len(h.items):,} | {plain(h.why)}"
-        f" | `staleproof accept {plain(h.id)}` or `staleproof drop {plain(h.id)}` |"
+        f"| {plain(h.source or 'all')} | {plain(h.kind)} | {len(h.items):,} | {sentence(h.why)}"
+        f" | {links.to_decide(report.knowledge, h.id)} |"
         for h in holds
     )
     head = ("source", "kind", "documents", "why", "to decide")
@@ -177,35 +208,48 @@ def _seconds(seconds: Mapping[str, float]) -> str:
     return f"## Seconds by stage\n\n![{said}](data:image/svg+xml;base64,{picture})\n\n{said}"
 
 
-async def show_receipt(report: Report, config: Config) -> None:
+async def show_receipt(report: Report, config: Config, links: Links = NOWHERE) -> None:
     """Keeps the receipt as the newest version of ``refresh-<name>``."""
     from prefect.artifacts import acreate_markdown_artifact
 
-    key = f"refresh-{report.knowledge}"
-    await acreate_markdown_artifact(receipt(report, config), key=key, description="The receipt")
+    key, text = f"refresh-{report.knowledge}", receipt(report, config, links)
+    await acreate_markdown_artifact(text, key=key, description="The receipt")
 
 
-async def show_audit(report: Report, config: Config) -> None:
-    """Keeps ``audit-<name>`` of a run that audited something; others leave the former one."""
+async def show_audit(report: Report, config: Config, links: Links = NOWHERE) -> bool:
+    """Keeps ``audit-<name>`` of a run that audited something; others leave the former one.
+
+    Returns:
+        Whether there is a new one.
+    """
     from prefect.artifacts import acreate_markdown_artifact
 
     found = (a for a in audits(find_store(config.store_uri)) if a.run == report.run)
     audit = next(found, None)
     if audit is not None:
-        key, text = f"audit-{report.knowledge}", audit_summary(report, audit, config)
+        key, text = f"audit-{report.knowledge}", audit_summary(report, audit, config, links)
         await acreate_markdown_artifact(text, key=key, description="What was expected, and found")
+    return audit is not None
 
 
-async def show_quarantine(rows: Sequence[QuarantineRow], knowledge: str) -> None:
-    """Keeps ``quarantine-<name>``; a new version only where it reads differently."""
+async def show_quarantine(config: Config, links: Links = NOWHERE) -> bool:
+    """Keeps ``quarantine-<name>``; a new version only where it reads differently.
+
+    Returns:
+        Whether there is one.
+    """
     from prefect.artifacts import Artifact, acreate_markdown_artifact
 
-    key, text = f"quarantine-{knowledge}", quarantine_list(rows)
+    name = config.knowledge.name
+    rows = quarantine(find_store(config.store_uri), verdict_basis(config))
+    text = quarantine_list(rows, name, links, releasable_expectations(config))
+    key = f"quarantine-{name}"
     newest = await Artifact.aget(key)
     if newest is None and not rows:
-        return
+        return False
     if newest is None or newest.data != text:
         await acreate_markdown_artifact(text, key=key, description="What failed, and why")
+    return True
 
 
 class ProgressBar:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flows.links import NOWHERE, Links
 from flows.markdown import code, plain, sentence, table
 from pipelines.config import Config
 from pipelines.knowledge import AuditRow
@@ -17,18 +18,20 @@ MEASURES = ("documents_before", "documents", "chunks", "canaries", "canary_recal
 """What a source's line shows."""
 
 
-def audit_summary(report: Report, audit: AuditRow, config: Config) -> str:
+def audit_summary(report: Report, audit: AuditRow, config: Config, links: Links = NOWHERE) -> str:
     """What an audit found, as Markdown: failing expectations first, then counts.
 
     Args:
         report: The refresh that audited.
         audit: What it found out.
         config: Where the store is.
+        links: Where other pages and the run forms are.
     """
     said = {**audit.report, "verdicts": each_once(audit.report["verdicts"])}
     parts = [
         f"# {_headline(report, audit)}",
-        _held([hold for hold in report.holds if hold.kind == "audit"]),
+        links.pages(report.knowledge, but="audit"),
+        _held([hold for hold in report.holds if hold.kind == "audit"], report.knowledge, links),
         _failing(said["verdicts"]),
         _sources(said["measures"]),
         _counts(said),
@@ -46,12 +49,12 @@ def _headline(report: Report, audit: AuditRow) -> str:
     return f"{name}: nothing new is published, {reads}"
 
 
-def _held(holds: Sequence[Hold]) -> str:
+def _held(holds: Sequence[Hold], knowledge: str, links: Links) -> str:
     if not holds:
         return ""
     lines = (
         f"| {plain(h.source or 'all')} | {sentence(h.why)} | {len(h.items):,}"
-        f" | `staleproof accept {plain(h.id)}` or `staleproof drop {plain(h.id)}` |"
+        f" | {links.to_decide(knowledge, h.id)} |"
         for h in holds
     )
     head = ("source", "why it is held", "documents", "to decide")

@@ -1,5 +1,7 @@
 """What is emitted: Prefect events that others may wait for."""
 
+from typing import Any
+
 from pipelines.errors import StaleproofError
 from pipelines.records import Happened
 
@@ -15,18 +17,23 @@ def emit(happened: Happened, *, knowledge: str) -> None:
     """
     from prefect.events import emit_event
 
+    emit_event(**as_event(happened, knowledge=knowledge))
+
+
+def as_event(happened: Happened, *, knowledge: str) -> dict[str, Any]:
+    """What Prefect is given of something that happened."""
     whole = f"{PREFIX}knowledge.{knowledge}"
     resource = f"{PREFIX}{happened.resource}"
     related = {"prefect.resource.id": whole, "prefect.resource.role": "knowledge"}
-    emit_event(
-        event=f"{PREFIX}{happened.event}",
-        resource={
+    return {
+        "event": f"{PREFIX}{happened.event}",
+        "resource": {
             "prefect.resource.id": resource,
             "prefect.resource.name": happened.resource.rpartition(".")[2],
         },
-        related=[] if resource == whole else [related],
-        payload=happened.payload,
-    )
+        "related": [] if resource == whole else [related],
+        "payload": happened.payload,
+    }
 
 
 def failed(error: Exception, *, knowledge: str, run: str) -> Happened:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 OPEN_ROWS = 15
 """Rows of a table that are seen without unfolding."""
@@ -26,6 +27,11 @@ def code(text: str) -> str:
 def sentence(text: str) -> str:
     """The same for prose, where the words may be long, not the whole."""
     return " ".join(plain(word) for word in text[:1000].split(" "))
+
+
+def minute(at: datetime) -> str:
+    """A time in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def table(head: Sequence[str], lines: Iterable[str], total: int, budget: int) -> str:

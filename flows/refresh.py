@@ -9,8 +9,8 @@ How a run ends, by the exit code that the command line would give:
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,38 +19,24 @@ from uuid import UUID
 from prefect import flow, get_client, tags
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Failed
 
 from flows.artifacts import ProgressBar, show_audit, show_quarantine, show_receipt
+from flows.endings import SomeUnreachable, done, ending, not_done, outcome
 from flows.events import emit, failed, unreachable
-from flows.holds import to_decide, to_look
+from flows.faults import where
+from flows.knowledge import show_knowledge
+from flows.links import find_links
 from flows.server import check_server, logged_to_server
 from flows.tasks import as_task
 from pipelines.config import Config, load_config
-from pipelines.errors import ConfigError, ListingBrokenOff, StaleproofError, StoreError
-from pipelines.knowledge import find_store, newest, quarantine
-from pipelines.planning import Hold
-from pipelines.quality import verdict_basis
+from pipelines.errors import ConfigError, StaleproofError
 from pipelines.records import Happened, Progress
-from pipelines.refresh import Ports, Report, Request, refresh_knowledge, summary
+from pipelines.refresh import Ports, Report, Request, refresh_knowledge
 
 logger = logging.getLogger(__name__)
 
 RETRIES, RETRY_DELAY_SECONDS = 2, 60
-
-
-class SomeUnreachable(ListingBrokenOff):
-    """Listings broke off; what the other sources have is published."""
-
-    def __init__(self, report: Report) -> None:
-        """Names each source and why."""
-        broken = [f"{s.name} ({s.error})" for s in report.sources if not s.complete]
-        super().__init__(
-            f"Not listed to the end: {', '.join(broken)}. Nothing was deleted for it,"
-            f" the other sources are refreshed. {readers_see(report.publication)}",
-            hint="See that the source can be reached, then refresh again.",
-        )
-        self.report = report
 
 
 @flow(name="refresh", persist_result=False)
@@ -105,6 +91,7 @@ async def refresh_documents(
     try:
         config = load_config(config_path)
     except ConfigError as error:
+        await rename(this, f"refresh {ending(error)}")
         emit(failed(error, knowledge="unknown", run=this.id.hex), knowledge="unknown")
         return Failed(message=f"{error} Nothing was read or written.", data=error)
     name = config.knowledge.name
@@ -116,15 +103,17 @@ async def refresh_documents(
         await rename(this, f"refresh {name} {outcome(report)}")
         if report.exit_code == 4:
             raise SomeUnreachable(report)
-    except StaleproofError as error:
-        if error.retryable and this.run_count <= retries:
-            await _try_again(this, retries, retry_delay_seconds)
+    except Exception as error:  # a door: of what is not ours the kind is told, not the message
+        await rename(this, f"refresh {name} {ending(error)}")
+        if _may_heal(error) and this.run_count <= retries:
+            await try_again(this, retries, retry_delay_seconds)
             raise
-        return _not_done(config, error, run_id)
-    except Exception as error:
-        emit(failed(error, knowledge=name, run=run_id), knowledge=name)
-        raise
+        return await _not_done(config, error, run_id)
     return done(report)
+
+
+def _may_heal(error: Exception) -> bool:
+    return isinstance(error, StaleproofError) and error.retryable
 
 
 async def _run_engine(config: Config, request: Request, run_id: str, ports: Ports | None) -> Report:
@@ -154,11 +143,20 @@ async def _run_engine(config: Config, request: Request, run_id: str, ports: Port
         outcome(report),
         extra={"event": "refresh.ended", "run": run_id},
     )
-    await show_receipt(report, config)
-    await show_audit(report, config)
-    standing = quarantine(find_store(config.store_uri), verdict_basis(config))
-    await show_quarantine(standing, config.knowledge.name)
+    await _show(report, config)
     return report
+
+
+async def _show(report: Report, config: Config) -> None:
+    """Each page leads to the others, those that are there a moment later among them."""
+    name = config.knowledge.name
+    links = (await find_links(name)).with_page("knowledge", name).with_page("refresh", name)
+    if await show_audit(report, config, links):
+        links = links.with_page("audit", name)
+    if await show_quarantine(config, links):
+        links = links.with_page("quarantine", name)
+    await show_receipt(report, config, links)
+    await show_knowledge(config, now=datetime.now(UTC))
 
 
 async def rename(this: FlowRun, name: str) -> None:
@@ -167,62 +165,30 @@ async def rename(this: FlowRun, name: str) -> None:
         await client.update_flow_run(this.id, name=name)
 
 
-def outcome(report: Report) -> str:
-    """``+12 ~3 -1``, or why nothing was published."""
-    return summary(report.documents) if report.published else report.reason or "nothing changed"
-
-
-def readers_see(publication: int | None) -> str:
-    """A sentence about the state that is left."""
-    return f"Readers see #{publication}." if publication else "Nothing is published yet."
-
-
-def done(report: Report) -> State[Any]:
-    """The state of a run that did what it could without a person."""
-    said = f"{outcome(report)}. {readers_see(report.publication)}"
-    if report.pinned:
-        said += " To go on: staleproof unpin."
-    elif report.holds:
-        said += f" {_waits(report.holds)}"
-    name = "Pinned" if report.pinned else "Held" if report.holds else None
-    return Completed(name=name or "Completed", message=said, data=report.to_dict())
-
-
-def _waits(holds: Sequence[Hold]) -> str:
-    """What waits for a person, what failed its audit first, and the next commands."""
-    first, *others = sorted(holds, key=lambda hold: hold.kind != "audit")
-    whose = f"Source {first.source}" if first.source else "This run"
-    look = to_look(first.kind, first.id)
-    said = f"{whose} is held ({first.kind}): {first.why}."
-    said += f" To look: {look}." if look else ""
-    said += f" To decide: {', or '.join(to_decide(first.id))}."
-    return said + (f" {len(others):,} more: staleproof holds." if others else "")
-
-
-async def _try_again(this: FlowRun, retries: int, delay_seconds: int) -> None:
-    """Only now, so that Prefect tries nothing again that does not heal by itself."""
+async def try_again(this: FlowRun, retries: int, delay_seconds: int) -> None:
+    """Lets Prefect try a run again; only now, or it would also do so where nothing can heal."""
     policy = FlowRunPolicy(retries=retries, retry_delay=delay_seconds)
     async with get_client() as client:
         await client.update_flow_run(this.id, empirical_policy=policy)
 
 
-def _not_done(config: Config, error: StaleproofError, run_id: str) -> State[Any]:
-    name = config.knowledge.name
+async def _not_done(config: Config, error: Exception, run_id: str) -> State[Any]:
+    """Tells of a run that ended for good without doing what it should."""
+    name, state = config.knowledge.name, not_done(config, error)
     if isinstance(error, SomeUnreachable):
         for source in error.report.sources:
             if not source.complete:
-                emit(
-                    unreachable(source.name, source.error, knowledge=name, run=run_id),
-                    knowledge=name,
-                )
-        return Failed(name="Unreachable", message=str(error), data=error)
-    store = find_store(config.store_uri)
-    current = newest(store) if store else None
-    said = f"{error} {readers_see(current.number if current else None)}"
-    if error.retryable and isinstance(error, StoreError):
-        return Cancelled(name="Busy", message=said, data=error)
-    emit(failed(error, knowledge=name, run=run_id), knowledge=name)
-    return Failed(name="Unreachable" if error.retryable else "Failed", message=said, data=error)
+                told = unreachable(source.name, source.error, knowledge=name, run=run_id)
+                emit(told, knowledge=name)
+        return state
+    if not isinstance(error, StaleproofError):
+        with logged_to_server():
+            logger.error("Broke off.\n%s", where(error), extra={"event": "refresh.broke_off"})
+    if not state.is_cancelled():
+        emit(failed(error, knowledge=name, run=run_id), knowledge=name)
+    with contextlib.suppress(StaleproofError):  # a store that cannot be read has no page
+        await show_knowledge(config, now=datetime.now(UTC))
+    return state
 
 
 def run_on_server(

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 
+from flows.faults import fault
 from pipelines.errors import StaleproofError
 
 T = TypeVar("T")
@@ -20,7 +21,8 @@ def as_task(name: str, function: Callable[..., T], *args: Any, retryable: bool =
     """The step that is a task run of the flow.
 
     Prefect sees neither arguments nor result: it would look through both, hash them, and keep
-    results as long as the flow runs. An error of ours is a state with its message, not a traceback.
+    results as long as the flow runs. An error of ours is a state with its message, not a traceback;
+    any other one a state with its kind. Both come out here.
 
     Args:
         name: Of the task run, as the time line shows it; the task's name ends at the colon.
@@ -29,19 +31,22 @@ def as_task(name: str, function: Callable[..., T], *args: Any, retryable: bool =
         retryable: Whether to try again after an error that may heal by itself.
     """
     results: list[T] = []
-    problems: list[StaleproofError] = []
+    problems: list[Exception] = []
 
-    def work() -> State[Any] | None:
+    def work() -> State[Any]:
         problems.clear()
         try:
             results.append(function(*args))
         except StaleproofError as error:
             problems.append(error)
             return Failed(message=str(error))
-        return None
+        except Exception as error:  # noqa: BLE001 - Prefect would tell its message, values and all
+            problems.append(error)
+            return Failed(message=f"Broke off with {fault(error)}.")
+        return Completed(message=name)  # the log of the run tells states, and not whose
 
     def heals(*_: Any) -> bool:
-        return bool(problems) and problems[-1].retryable
+        return bool(problems) and getattr(problems[-1], "retryable", False)
 
     prepared = task(
         name=name.partition(":")[0],
@@ -52,7 +57,7 @@ def as_task(name: str, function: Callable[..., T], *args: Any, retryable: bool =
         retry_delay_seconds=list(RETRY_SECONDS),
         retry_condition_fn=heals,
     )
-    prepared(work)()  # an error that is not ours comes out here
+    prepared(work)()
     if results:
         return results[0]
     raise problems[-1]

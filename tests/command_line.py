@@ -49,6 +49,7 @@ SHAPES: dict[str, dict[str, Any]] = {
                     " pending held quarantined withheld"
                 ),
                 "lag_seconds": keys("p50 p95 max"),
+                "deletion_lag_seconds": keys("p50 p95 max"),
             }
         ],
     },
@@ -84,8 +85,19 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
     "freshness": {
         "ok": None,
-        "sources": [keys("name state last_complete_scan_at oldest_pending_at")],
+        "sources": [
+            {
+                **keys("name state last_complete_scan_at oldest_pending_at health why pending"),
+                **keys("warn_after error_after paused"),
+                "lag_seconds": keys("p50 p95 max"),
+                "deletion_lag_seconds": keys("p50 p95 max"),
+            }
+        ],
     },
+    "sources": {
+        "sources": [keys("name kind location state health why last_complete_scan_at paused")]
+    },
+    "sources resume docs": keys("source paused changed since by reason"),
 }
 
 

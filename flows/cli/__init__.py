@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from flows.cli import decisions, knowledge, start
+from flows.cli import decisions, knowledge, server, sources, start
 from flows.cli.audit import audit
+from flows.cli.doctor import doctor
 from flows.cli.doors import Answer, Session, answer_or_explain, say, show_warnings
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _KNOWLEDGE = Group.create_ordered("Knowledge")
 _DECISIONS = Group.create_ordered("Decisions")
 _AUDIT = Group.create_ordered("Audit")
+_SERVER = Group.create_ordered("Server")
 _GLOBAL = Group("For every command")
 
 
@@ -42,7 +44,7 @@ app = App(
     # No flag has a --no- twin that nobody asked for.
     default_parameter=Parameter(negative=()),
 )
-_AREAS: dict[Group, tuple[App | Callable[..., Answer], ...]] = {
+_AREAS: dict[Group, tuple[App | Callable[..., Answer | None], ...]] = {
     _KNOWLEDGE: (
         start.init,
         knowledge.plan,
@@ -52,7 +54,8 @@ _AREAS: dict[Group, tuple[App | Callable[..., Answer], ...]] = {
         knowledge.history_app,
         knowledge.head,
         knowledge.verify,
-        knowledge.freshness,
+        sources.freshness,
+        sources.sources_app,
         knowledge.queries_app,
     ),
     _DECISIONS: (
@@ -65,6 +68,7 @@ _AREAS: dict[Group, tuple[App | Callable[..., Answer], ...]] = {
         decisions.quarantine_app,
     ),
     _AUDIT: (audit,),
+    _SERVER: (server.up, server.down, doctor),
 }
 for _group, _commands in _AREAS.items():
     for _place, _command in enumerate(_commands):

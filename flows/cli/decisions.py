@@ -13,9 +13,19 @@ from flows.cli.knowledge import refreshed
 from pipelines.errors import StaleproofError
 
 if TYPE_CHECKING:
-    from pipelines.knowledge import HoldRow, QuarantineRow
+    from pipelines.config import Config
+    from pipelines.knowledge import HoldRow, QuarantineRow, Signed
 
 quarantine_app = App(name="quarantine", help="Document versions that cannot be published.")
+
+
+def announce(config: "Config", action: str, subject: str, *, reason: str, signed: "Signed") -> None:
+    """Leaves who and why in the history of the server as well, where one is known."""
+    from flows.announce import tell_server
+    from flows.decisions import decision_made
+
+    made = decision_made(config, action, subject, reason=reason, signed=signed)
+    tell_server(config, made, at=signed.at)
 
 
 def rollback(number: str | None = None, /, *, with_models: bool = False, session: Given) -> Answer:
@@ -28,12 +38,14 @@ def rollback(number: str | None = None, /, *, with_models: bool = False, session
     """
     from pipelines.decide import roll_back
 
+    config, signed = session.config(), session.signed()
     done = roll_back(
-        session.config(),
-        signed=session.signed(),
+        config,
+        signed=signed,
         to=None if number is None else publication_number(number),
         with_models=with_models,
     )
+    announce(config, "rollback", f"#{done.restores}", reason="", signed=signed)
     return Answer(done.to_dict(), _show_rollback)
 
 
@@ -52,8 +64,10 @@ def unpin(*, session: Given) -> Answer:
     from pipelines import decide
     from pipelines.answers import published_store
 
-    config = session.config()
-    new = decide.unpin(config, signed=session.signed())
+    config, signed = session.config(), session.signed()
+    new = decide.unpin(config, signed=signed)
+    if new is not None:
+        announce(config, "unpin", "", reason="", signed=signed)
     number = new.number if new else published_store(config)[1].number
     data = {"publication": number, "pinned": False, "unpinned": new is not None}
     return Answer(data, _show_unpinned)
@@ -80,8 +94,10 @@ def withhold(uri: str, /, *, reason: str, lift: bool = False, session: Given) ->
     """
     from pipelines import decide
 
+    config, signed = session.config(), session.signed()
     act = decide.lift_takedown if lift else decide.withhold
-    done = act(session.config(), uri, reason=reason, signed=session.signed())
+    done = act(config, uri, reason=reason, signed=signed)
+    announce(config, "lift" if lift else "withhold", uri, reason=reason, signed=signed)
     return Answer(done.to_dict() | {"lifted": lift}, _show_withheld)
 
 
@@ -126,8 +142,9 @@ def accept(hold: str, /, *, reason: str = "", session: Given) -> Answer:
     """
     from pipelines.decide import decide
 
-    config = session.config()
-    decide(config, hold, accept=True, reason=reason, signed=session.signed())
+    config, signed = session.config(), session.signed()
+    decide(config, hold, accept=True, reason=reason, signed=signed)
+    announce(config, "accept", hold, reason=reason, signed=signed)
     recorded = "The decision is recorded; the next refresh that publishes applies it."
     try:
         answer = refreshed(config, session)
@@ -149,7 +166,9 @@ def drop(hold: str, /, *, reason: str = "", session: Given) -> Answer:
     """
     from pipelines.decide import decide
 
-    row = decide(session.config(), hold, accept=False, reason=reason, signed=session.signed())
+    config, signed = session.config(), session.signed()
+    row = decide(config, hold, accept=False, reason=reason, signed=signed)
+    announce(config, "drop", hold, reason=reason, signed=signed)
     return Answer(_hold(row), _show_dropped)
 
 
@@ -216,7 +235,9 @@ def quarantine_release(uri: str, /, *, reason: str, session: Given) -> Answer:
     """
     from pipelines.decide import release_quarantined
 
-    row = release_quarantined(session.config(), uri, reason=reason, signed=session.signed())
+    config, signed = session.config(), session.signed()
+    row = release_quarantined(config, uri, reason=reason, signed=signed)
+    announce(config, "release", uri, reason=reason, signed=signed)
     return Answer({"documents": [_failed(row) | {"reason": reason}]}, _show_released)
 
 

@@ -14,7 +14,8 @@ from flows.cli.doors import Answer, Given
 from pipelines.errors import ConfigError
 
 FILE_NAME = "staleproof.toml"
-STORE_LINE = "data/store/"
+IGNORED = ("data/store/", ".staleproof/")
+"""Lines of .gitignore: the store, and what ``staleproof up`` keeps."""
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/\\]+@[^/\\:]+:", re.IGNORECASE)
 
@@ -37,12 +38,15 @@ def init(
     """Write a configuration for a folder or a git repository of documents.
 
     Writes only what is missing: staleproof.toml, the suites of what documents must be to be
-    published, and the line of .gitignore that keeps the store out of git.
+    published, prefect.yaml with what a Prefect server runs, and the lines of .gitignore that keep
+    store and server out of git.
 
     Args:
         documents: A folder; or the URL, bundle or bare folder of a git repository.
         session: Of this call.
     """
+    from flows.ops.starter import FILE_NAME as DEPLOYMENTS
+    from flows.ops.starter import prefect_yaml
     from pipelines.config import load_config, template
     from pipelines.quality import write_suites
 
@@ -56,12 +60,17 @@ def init(
     written: list[str] = []
     kept: list[str] = []
     (written if _write_new(file, text) else kept).append(str(file))
-    suites = file.parent / load_config(file).audit.expectations
+    config = load_config(file)
+    deployments = file.parent / DEPLOYMENTS
+    text = prefect_yaml(knowledge=config.knowledge.name, config=file.name, pool=config.server.pool)
+    (written if _write_new(deployments, text) else kept).append(str(deployments))
+    suites = file.parent / config.audit.expectations
     new = write_suites(suites)
     for suite in sorted(suites.glob("*.json")):
         (written if suite in new else kept).append(str(suite))
     ignored = file.parent / ".gitignore"
-    (written if _add_line(ignored, STORE_LINE) else kept).append(str(ignored))
+    added = [_add_line(ignored, line) for line in IGNORED]
+    (written if any(added) else kept).append(str(ignored))
     data = {
         "config": str(file),
         "written": written,

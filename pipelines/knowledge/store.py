@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from pipelines.quiet import silence
 if TYPE_CHECKING:
     from lancedb import DBConnection
     from lancedb.table import Table
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Write = Callable[..., Any]
@@ -178,9 +181,9 @@ def refresh_lock(
     """
     path = _lock_path(store.uri, "refresh")
     about = path.with_suffix(".holder.json")
-    lock = filelock.FileLock(path, timeout=wait_seconds)
+    lock = filelock.FileLock(path)
     try:
-        lock.acquire()
+        _acquire(lock, about, wait_seconds)
     except filelock.Timeout as error:
         holder = _holder(about)
         raise RefreshRunning(
@@ -194,6 +197,22 @@ def refresh_lock(
         if f"(run {run}," in _holder(about):  # somebody may have taken over meanwhile
             about.unlink(missing_ok=True)
         lock.release()
+
+
+def _acquire(lock: filelock.BaseFileLock, about: Path, wait_seconds: float) -> None:
+    """Takes the lock; a run that has to wait for it says for whom, and since when that holds it."""
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        if wait_seconds <= 0:
+            raise
+        logger.info(
+            "Waits up to %.0f s for the lock of the store: another refresh holds it%s.",
+            wait_seconds,
+            _holder(about),
+            extra={"event": "lock.waits"},
+        )
+        lock.acquire(timeout=wait_seconds)
 
 
 def _holder(about: Path) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-import tests.audit_key_cases  # noqa: F401  (puts its cases beside these)
+import tests.audit_key_cases
+import tests.server_key_cases  # noqa: F401  (both put their cases beside these)
 from pipelines.config import DomainPolicy, FilesSource, GitSource, SourceRule
 from pipelines.config.models import Settings
 from pipelines.knowledge.queries import logged_queries

@@ -80,9 +80,9 @@ def run(a_flow: Any, config: Path, **parameters: Any) -> tuple[State[Any], FlowR
         return state, client.read_flow_run(state.state_details.flow_run_id)
 
 
-def until(look: Callable[[], T], enough: Callable[[T], bool]) -> T:
+def until(look: Callable[[], T], enough: Callable[[T], bool], *, seconds: float = 15) -> T:
     """What is recorded after the fact, a moment later; the last look if it never suffices."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + seconds
     while not enough(seen := look()) and time.monotonic() < deadline:
         time.sleep(0.1)
     return seen

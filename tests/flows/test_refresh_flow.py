@@ -1,6 +1,7 @@
 """The flow on a real server, over the real engine with a stand-in encoder."""
 
 import asyncio
+import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from pipelines.errors import (
     StoreFormat,
     UnknownName,
 )
-from pipelines.knowledge import Signed, open_store, refresh_lock
+from pipelines.knowledge import Signed
 from pipelines.records import Progress
 from pipelines.refresh import Request
 from tests.flows.runs import (
@@ -105,9 +106,14 @@ def test_refresh_emits_what_others_wait_for(first: Ran) -> None:
 def test_receipt_and_quarantine_are_shown(first: Ran) -> None:
     artifacts = artifacts_of(first.flow_run.id)
     artifacts.pop("progress", None)  # where the machine is slow
-    keys = [f"{kind}-{first.knowledge}" for kind in ("refresh", "quarantine", "audit")]
+    kinds = ("refresh", "quarantine", "knowledge", "audit")
+    keys = [f"{kind}-{first.knowledge}" for kind in kinds]
     assert set(artifacts) == set(keys)
-    assert all("handbook/bad.md" in artifacts[key] for key in keys[:2])
+    assert all("handbook/bad.md" in artifacts[key] for key in keys[:3])
+    pages = {key: re.findall(r"\]\(/v2/artifacts/key/(.*?)\)", artifacts[key]) for key in keys}
+    others = {key: [other for other in keys if other != key] for key in keys}
+    assert set(pages[keys[0]]) == set(others[keys[0]]), "the receipt leads to all others"
+    assert set(pages[keys[2]]) == set(others[keys[2]]), "and so does the overview"
 
 
 def test_flow_logs_to_the_server(first: Ran) -> None:
@@ -135,8 +141,9 @@ def test_quarantine_is_shown_anew_only_when_it_reads_differently(project: Path) 
     shown = [set(artifacts_of(run(refresh, project)[1].id)) - {"progress"} for _ in range(2)]
     bad.unlink()
     _, mended = run(refresh, project)
-    assert shown == [{f"refresh-{name}", f"quarantine-{name}"}, {f"refresh-{name}"}]
-    assert "Nothing is in quarantine" in artifacts_of(mended.id)[f"quarantine-{name}"]
+    every = {f"{kind}-{name}" for kind in ("refresh", "knowledge", "quarantine")}
+    assert shown == [every, {f"refresh-{name}"}]
+    assert "nothing in quarantine" in artifacts_of(mended.id)[f"quarantine-{name}"]
 
 
 def test_waiting_for_a_person_is_completed_and_held(published: Path) -> None:
@@ -169,46 +176,6 @@ def test_pinned_knowledge_is_completed_and_pinned(published: Path) -> None:
     receipt = artifacts_of(seen.id)[f"refresh-{load_config(published).knowledge.name}"]
     assert "## What waits" in receipt
     assert "handbook/new.md" in receipt
-
-
-def test_users_mistake_fails_at_once_without_a_traceback(published: Path) -> None:
-    state, seen = run(refresh, published, sources=["hanbook"])
-    assert (state.name, seen.run_count) == ("Failed", 1)
-    assert 'no source "hanbook"' in str(state.message)
-    assert "Did you mean handbook?" in str(state.message)
-    assert "Readers see #1." in str(state.message)
-    [(event, resource, payload)] = events_of(seen.id)
-    name = load_config(published).knowledge.name
-    assert (event, resource) == ("staleproof.refresh.failed", f"staleproof.knowledge.{name}")
-    assert payload["type"] == "UnknownName"
-    assert "Traceback" not in logs_of(seen.id)
-
-
-def test_broken_configuration_fails_and_names_the_key(project: Path) -> None:
-    project.write_text(project.read_text().replace("store =", "stroe ="))
-    state, seen = run(refresh, project)
-    assert (state.name, seen.run_count) == ("Failed", 1)
-    assert "stroe" in str(state.message)
-
-
-def test_unreachable_source_is_tried_again_and_then_named(published: Path) -> None:
-    docs = published.parent / "docs"
-    docs.rename(published.parent / "elsewhere")
-    state, seen = run(with_stand_in, published)
-    assert (state.type.value, state.name, seen.run_count) == ("FAILED", "Unreachable", 2)
-    assert "handbook" in str(state.message)
-    assert "Readers see #1." in str(state.message)
-    name = load_config(published).knowledge.name
-    told = [e[:2] for e in events_of(seen.id)]
-    assert told == [("staleproof.refresh.failed", f"staleproof.source.{name}.handbook")]
-
-
-def test_held_store_is_tried_again_and_then_left_to_the_other_refresh(published: Path) -> None:
-    (published.parent / "docs" / "pay.md").unlink()
-    store = open_store(load_config(published).store_uri, now=datetime.now(UTC))
-    with refresh_lock(store, run="other", now=datetime.now(UTC), wait_seconds=0):
-        state, seen = run(with_stand_in, published)
-    assert (state.type.value, state.name, seen.run_count) == ("CANCELLED", "Busy", 2)
 
 
 def test_command_line_gets_the_report_and_the_exit_code(published: Path) -> None:

@@ -60,6 +60,8 @@ def test_wheel_holds_both_packages_and_nothing_else(site: Path) -> None:
 def test_wheel_holds_what_is_read_beside_the_code(site: Path) -> None:
     beside = ["quality/builtin/documents.json", "pages/audit.html", "pages/page.css"]
     assert all((site / "pipelines" / path).is_file() for path in beside)
+    beside = ["ops/prefect.yaml", "ops/infra/automations/run-again.yaml"]
+    assert all((site / "flows" / path).is_file() for path in beside)
 
 
 def test_engine_of_the_wheel_loads_in_a_foreign_folder(site: Path, foreign: Path) -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from pipelines.answers import import_queries
 from pipelines.errors import ConfigError, PublicationNotFound, StoreError, StoreFormat
-from pipelines.knowledge import find_store, newest, open_store
+from pipelines.knowledge import find_store, newest, open_store, refresh_lock
 from pipelines.knowledge.queries import logged_queries
 from pipelines.knowledge.tables import quoted
 from pipelines.refresh import plan_knowledge
 from pipelines.status import compare_publications, show_head
 from tests.project import Project, rule, source
+
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
 def test_store_of_another_format_is_refused_naming_both(project: Project) -> None:
@@ -187,3 +189,27 @@ def test_estimate_is_not_misled_by_a_small_run(project: Project) -> None:
     assert report.estimate is not None
     assert report.estimate.seconds is not None
     assert report.estimate.seconds < 1
+
+
+def test_who_waits_for_the_lock_says_for_whom_and_since_when(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(str(tmp_path / "store"), now=NOON)
+    told, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with refresh_lock(store, run="run-9", now=NOON):
+            held.set()
+            told.wait(timeout=30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(timeout=30)
+    threading.Timer(0.5, told.set).start()
+    with caplog.at_level("INFO"), refresh_lock(store, run="run-10", now=NOON, wait_seconds=30):
+        pass
+    holder.join()
+    [said] = [r.getMessage() for r in caplog.records if r.name == "pipelines.knowledge.store"]
+    assert said.startswith("Waits up to 30 s for the lock of the store: another refresh holds it")
+    assert "(run run-9, process " in said
+    assert f"since {NOON.isoformat()})" in said

@@ -28,6 +28,9 @@ COMMANDS = (
     "head",
     "verify",
     "freshness",
+    "sources",
+    "sources pause",
+    "sources resume",
     "queries import",
     "rollback",
     "unpin",
@@ -40,6 +43,9 @@ COMMANDS = (
     "quarantine release",
     "quarantine retry",
     "audit",
+    "up",
+    "down",
+    "doctor",
 )
 
 
@@ -117,9 +123,9 @@ def test_init_writes_what_works_and_never_overwrites(
     (tmp_path / ".gitignore").write_text("*.pyc")
     said = initialised("Our Wiki", capsys=capsys)
     suites = [f"data/expectations/{grain}.json" for grain in ("chunks", "documents", "publication")]
-    assert said["written"] == ["staleproof.toml", *suites, ".gitignore"]
+    assert said["written"] == ["staleproof.toml", "prefect.yaml", *suites, ".gitignore"]
     assert said["source"] == {"name": "our-wiki", "kind": "files", "location": "Our Wiki"}
-    assert (tmp_path / ".gitignore").read_text() == "*.pyc\ndata/store/\n"
+    assert (tmp_path / ".gitignore").read_text() == "*.pyc\ndata/store/\n.staleproof/\n"
     ports = Project(tmp_path).ports()
     assert run(["refresh"], ports=ports) == 0
     assert "our-wiki #1 published" in capsys.readouterr().out

@@ -168,6 +168,14 @@ RULE = '[[sources.rules]]\nmatch = "a/**"\n'
         ('[knowledge]\nname = "kb"', "knowledge.store: missing"),
         ("", "knowledge: missing"),
         ("knowledge = 5", "knowledge = 5: must be a table"),
+        (KNOWLEDGE + "[server]\nport = 0", "server.port = 0: must be at least 1"),
+        (KNOWLEDGE + "[server]\nport = 70000", "must be at most 65535"),
+        (KNOWLEDGE + '[server]\nhost = "a:1"', "must be a name or an address, without port"),
+        (KNOWLEDGE + '[server]\ndatabase_url = "sqlite:///x"', "must be postgresql://user@host/d"),
+        (KNOWLEDGE + '[server]\ndatabase_url = "postgresql://h:x/d"', "must be postgresql://user"),
+        (KNOWLEDGE + '[server]\nauth_env = "admin:pw"', "must be the name of an environment var"),
+        (KNOWLEDGE + '[server]\nnotify = "ops"', "must be type/name of a block, or empty"),
+        (KNOWLEDGE + "[server]\nkeep_runs_days = 0", "server.keep_runs_days = 0: must be at least"),
         (KNOWLEDGE + "[sources]", "sources = {}: must be a list"),
         ("sources = [5]\n" + KNOWLEDGE, "sources[#1] = 5: must be a table"),
     ],
@@ -200,6 +208,27 @@ def test_variable_overrides_one_setting_as_toml_or_text(tmp_path: Path) -> None:
     assert (config.knowledge.name, config.knowledge.keep_days) == ("kb", 2.5)
     assert config.knowledge.longest_read == timedelta(days=2)
     assert config.queries.keep_text
+
+
+WITH_PASSWORD = ("postgresql://me:hush@db/runs", "postgresql://me@db/runs?password=hush")
+
+
+@pytest.mark.parametrize("url", WITH_PASSWORD)
+def test_password_in_the_file_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
+    message = refusal(tmp_path, f'{KNOWLEDGE}[server]\ndatabase_url = "{url}"')
+    assert "server.database_url holds a password" in message
+    assert "STALEPROOF_SERVER__DATABASE_URL" in message
+    assert "hush" not in message
+    broken = url.replace("postgresql", "mysql")
+    assert "hush" not in refusal(tmp_path, f'{KNOWLEDGE}[server]\ndatabase_url = "{broken}"')
+
+
+@pytest.mark.parametrize("url", WITH_PASSWORD)
+def test_password_in_the_environment_is_taken_and_not_shown(tmp_path: Path, url: str) -> None:
+    config = load(tmp_path, KNOWLEDGE, STALEPROOF_SERVER__DATABASE_URL=url)
+    assert config.server.database_url == url
+    assert "hush" not in str(describe(config))
+    assert "db/runs" in str(describe(config))
 
 
 def test_value_of_a_variable_cannot_smuggle_a_second_key_in(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""Asks the server's REST API without importing Prefect, which takes seconds and memory."""
+
+import base64
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from flows.ops.environment import api_url, auth_string
+from pipelines.config import Config
+
+_CONNECTIONS = {"https": http.client.HTTPSConnection}
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API of a server, and how one says who one is."""
+
+    url: str
+    auth: str | None = None
+
+    @classmethod
+    def of(cls, config: Config) -> "Api":
+        """The API of this project's own server."""
+        return cls(api_url(config), auth_string(config))
+
+    def ask(self, method: str, path: str, body: object = None, *, seconds: float = 10) -> Any:
+        """The answer, read as JSON.
+
+        Raises:
+            OSError: Nobody answers, or not what was asked for.
+        """
+        parts = urlsplit(self.url)
+        kind = _CONNECTIONS.get(parts.scheme, http.client.HTTPConnection)
+        connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+        headers = {"Content-Type": "application/json"}
+        if self.auth:
+            token = base64.b64encode(self.auth.encode()).decode()
+            headers["Authorization"] = f"Basic {token}"
+        try:
+            content = None if body is None else json.dumps(body)
+            connection.request(method, f"{parts.path}{path}", content, headers)
+            answer = connection.getresponse()
+            read = answer.read()
+        except http.client.HTTPException as error:
+            raise OSError(f"no answer of an API: {type(error).__name__}") from error
+        finally:
+            connection.close()
+        if answer.status >= 300:
+            raise OSError(f"{method} {path} is answered {answer.status}")
+        try:
+            return json.loads(read) if read else None
+        except ValueError as error:
+            raise OSError(f"{method} {path} is not answered with JSON") from error
+
+    def is_healthy(self, *, seconds: float = 5) -> bool:
+        """Whether the server answers that it is well."""
+        try:
+            return self.ask("GET", "/health", seconds=seconds) is True
+        except OSError:
+            return False

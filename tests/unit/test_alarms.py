@@ -1,0 +1,69 @@
+"""The files of automations: that they are whole, and that nothing in them is ignored."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.ops.alarms import FOLDER, read_alarms
+from pipelines.config import Config
+from pipelines.errors import ConfigError
+from tests.project import Project, source
+
+SHIPPED = Path(__file__).parents[2] / FOLDER
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    project = Project(tmp_path)
+    project.configure(source("a", more='warn_after = "2h"'), source("b", more='warn_after = "90m"'))
+    return project.config
+
+
+def test_each_file_is_an_automation_named_after_it(config: Config) -> None:
+    alarms = {alarm.name: alarm for alarm in read_alarms(config)}
+    assert set(alarms) == {f"staleproof/kb/{file.stem}" for file in SHIPPED.glob("*.yaml")}
+    assert all(alarm.description for alarm in alarms.values())
+    assert "$" not in str([alarm.trigger for alarm in alarms.values()])
+
+
+def test_alarm_for_silence_waits_as_long_as_the_strictest_source_allows(config: Config) -> None:
+    [silence] = [a for a in read_alarms(config) if a.name == "staleproof/kb/nothing-runs"]
+    assert silence.trigger["within"] == 90 * 60
+    # Without either of them Prefect fires never, or for ever.
+    assert silence.trigger["after"]
+    assert silence.trigger["for_each"]
+
+
+def test_automations_of_the_project_come_before_the_shipped_ones(config: Config) -> None:
+    own = config.root / FOLDER
+    own.mkdir(parents=True)
+    shutil.copy(SHIPPED / "run-again.yaml", own / "mine.yaml")
+    assert [alarm.name for alarm in read_alarms(config)] == ["staleproof/kb/mine"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("run-again", "within: 1200", "witihn: 1200", "'witihn'"),
+        ("run-again", "parameters:", "paramaters:", "'paramaters'"),
+        ("run-again", "description:", "descripton:", "'descripton'"),
+        ("run-failed", "subject:", "subjekt:", "'subjekt'"),
+        ("nothing-runs", "posture: Proactive", "posture: Patient", "posture"),
+        ("nothing-runs", "${knowledge}", "${knowlege}", "knowlege"),
+        ("heartbeat-lost", "state: CRASHED", "state: BROKEN", "state"),
+        ("heartbeat-lost", "within: 90", "within: 5", "10 seconds"),
+    ],
+)
+def test_mistake_is_told_with_file_and_key(
+    config: Config, file: str, old: str, new: str, said: str
+) -> None:
+    own = config.root / FOLDER
+    own.mkdir(parents=True)
+    text = (SHIPPED / f"{file}.yaml").read_text()
+    assert old in text
+    (own / f"{file}.yaml").write_text(text.replace(old, new, 1))
+    with pytest.raises(ConfigError) as told:
+        read_alarms(config)
+    assert f"{file}.yaml" in told.value.message
+    assert said in told.value.message
