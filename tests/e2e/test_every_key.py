@@ -46,6 +46,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
     return made
 
 
+@pytest.mark.slow  # together they take minutes
 @pytest.mark.parametrize("key", sorted(every_key()))
 def test_key_changes_what_a_user_sees(cli: Cli, key: str) -> None:
     without, with_key = CASES[key](cli)

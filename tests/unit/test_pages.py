@@ -59,6 +59,7 @@ def data(*verdicts: dict[str, Any], **more: Any) -> dict[str, Any]:
         "mend": [],
         "history": [],
         "accepted": [],
+        "held": [],
         "released": [],
     } | more
 
