@@ -51,6 +51,8 @@ _SERVER = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
         "prefect.server.concurrency.lease_storage.filesystem"
     ),
+    # Automations hear of a run at once, though some of its events are never sent.
+    "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.ops.ordering",
     # Shorter than the worker looks ahead, or a waiting run starves.
     "PREFECT_SERVER_CONCURRENCY_MAXIMUM_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
 }
@@ -206,6 +208,8 @@ def worker_environment(config: Config, env: Mapping[str, str] = os.environ) -> d
     seconds = _WORKER_QUERY_SECONDS[not config.server.database_url]
     tuned = {
         "PREFECT_LOGGING_COLORS": "false",
+        # With growing pauses, for about four minutes: a run outlives a restart of server or database.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
         "PREFECT_WORKER_QUERY_SECONDS": seconds,
         "PREFECT_RUNNER_POLL_FREQUENCY": seconds,
     }
