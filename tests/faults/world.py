@@ -110,7 +110,7 @@ class Child:
 
     def wait(self) -> dict[str, Any] | None:
         """What it said, or None where it was killed."""
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=300)
         if self.process.returncode == -signal.SIGKILL:
             return None
         assert self.process.returncode == 0, err[-2000:]

@@ -37,6 +37,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 QUICK = {"heartbeat-lost": 10, "pending-too-long": 10, "nothing-runs": 15}
+PROBE = "probe"
+LONG = 240
+"""Seconds that a busy machine may take."""
 SHIPPED = Path(__file__).parents[2] / FOLDER
 
 
@@ -117,11 +120,16 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory, server: None) -> Iterator[Told]:
     """Everything that the automations are for happens at once, and their windows are short."""
     calls: list[dict[str, str]] = []
+    heard = threading.Event()
 
     class Listener(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
-            calls.append(json.loads(self.rfile.read(length)))
+            call = json.loads(self.rfile.read(length))
+            if PROBE in json.dumps(call):
+                heard.set()
+            else:
+                calls.append(call)
             self.send_response(204)
             self.end_headers()
 
@@ -135,8 +143,14 @@ def told(tmp_path_factory: pytest.TempPathFactory, server: None) -> Iterator[Tol
     folder = tmp_path_factory.mktemp("told")
     project = deployed(folder, '\n[server]\nnotify = "webhook/ops"\n')
     apply_automations(project.config, within=QUICK)
-    time.sleep(3)  # the server loads them a moment later
 
+    def is_listening() -> bool:
+        said = {"from": "healthy", "to": "degraded", "why": PROBE}
+        project.emit("health.changed", PROBE, **said)
+        return heard.wait(2)
+
+    until(is_listening, bool, seconds=LONG)  # the server loads them a moment later
+    time.sleep(3)  # and so the others
     lost, stuck = project.run("refresh", Running()), project.run("watchdog", Pending())
     project.beat(lost)
     failed = project.run("watchdog", Failed(message='Source "handbook" is away. Readers see #1.'))
@@ -148,8 +162,8 @@ def told(tmp_path_factory: pytest.TempPathFactory, server: None) -> Iterator[Tol
     for source in ("handbook", "wiki"):
         project.emit("refresh.completed", source)
     seen = Told(project, calls, lost, failed, stuck)
-    until(lambda: len(project.runs("refresh")), lambda n: n > 1, seconds=60)
-    until(lambda: seen.of(f"{name}: nothing"), bool, seconds=60)
+    until(lambda: len(project.runs("refresh")), lambda n: n > 1, seconds=LONG)
+    until(lambda: seen.of(f"{name}: nothing"), bool, seconds=LONG)
     project.run("refresh", Crashed(message="Once more."))
     time.sleep(20)  # nothing more may come
     yield seen
