@@ -24,7 +24,7 @@ import psutil
 
 from benchmarks.corpus import StandIn, refresh, write_documents
 from benchmarks.measure import head, row
-from flows.ops.environment import child_environment, client_environment
+from flows.ops.environment import child_environment, client_environment, run_folder
 from flows.ops.rest import Api
 from flows.ops.starter import prefect_yaml
 from flows.ops.state import read_state
@@ -99,6 +99,7 @@ def _staleproof(config: Config, env: dict[str, str], *argv: str) -> None:
 
 def deploy(config: Config) -> None:
     """Brings the deployments and automations of one more project onto the server."""
+    run_folder(config).mkdir(exist_ok=True)
     subprocess.run(
         [sys.executable, "-P", "-m", "flows.ops.prepare", "apply", str(config.path)],
         cwd=config.root,
