@@ -5,21 +5,19 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
-from uuid import UUID
 
-from prefect import flow, get_client
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.decisions import Decided, decide_on, decision_made
 from flows.endings import readers_see_now
 from flows.events import emit
 from flows.knowledge import show_knowledge
-from flows.refresh import rename
 from flows.server import logged_to_server
+from flows.this_run import rename, this_run
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError, StaleproofError
 from pipelines.knowledge import Signed
@@ -58,8 +56,7 @@ async def decide(
             unpin, resume). Off: the next scheduled one does.
         config: The configuration file; the deployment knows it.
     """
-    async with get_client() as client:
-        this = await client.read_flow_run(UUID(flow_run.get_id()))
+    this = await this_run()
     who, subject, reason = who.strip(), subject.strip(), reason.strip()
     about = f"{action} {subject}".strip()
     await rename(this, f"decide {about} by {who or 'nobody'}")

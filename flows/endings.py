@@ -1,5 +1,6 @@
-"""How a refresh ends: its state and what that says, and the name that the runs page shows."""
+"""How a run ends: its state and what that says, and the name that the runs page shows."""
 
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
-from flows.faults import fault
+from flows.faults import fault, where
 from flows.holds import to_decide, to_look
+from flows.server import logged_to_server
 from pipelines.config import Config
-from pipelines.errors import ListingBrokenOff, StaleproofError, StoreError
+from pipelines.errors import ConfigError, ListingBrokenOff, StaleproofError, StoreError
 from pipelines.knowledge import find_store, newest
 from pipelines.planning import Hold
 from pipelines.refresh import Report, summary
+
+logger = logging.getLogger(__name__)
 
 
 class SomeUnreachable(ListingBrokenOff):
@@ -89,14 +93,22 @@ def _waits(holds: Sequence[Hold], knowledge: str) -> str:
     return said + (f" {len(others):,} more: staleproof holds." if others else "")
 
 
+def not_begun(error: ConfigError) -> State[Any]:
+    """The state of a run whose configuration cannot be used."""
+    return Failed(message=f"{error} Nothing was read or written.", data=error)
+
+
 def not_done(config: Config, error: Exception) -> State[Any]:
     """The state of a run that did not do what it should, whose data is the error.
 
-    It says what went wrong where, what readers see now, and what to do.
+    It says what went wrong where, what readers see now, and what to do. Where the fault is not one
+    of ours, the log of the run says the place.
     """
     if isinstance(error, SomeUnreachable):
         return Failed(name="Unreachable", message=str(error), data=error)
     if not isinstance(error, StaleproofError):
+        with logged_to_server():
+            logger.error("Broke off.\n%s", where(error), extra={"event": "run.broke_off"})
         said = (
             f"Broke off with {fault(error)}: a fault of this machine or of staleproof, and the log"
             f" of this run says where. {readers_see_now(config)} Nothing is lost: the next refresh"

@@ -5,20 +5,18 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from prefect import flow, get_client
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
-from flows.endings import ending, not_done, readers_see
+from flows.endings import ending, not_begun, not_done, readers_see
 from flows.knowledge import show_knowledge
-from flows.refresh import RETRIES, RETRY_DELAY_SECONDS, rename, try_again
 from flows.server import logged_to_server
 from flows.tasks import as_task
+from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
 from pipelines.config import load_config
-from pipelines.errors import ConfigError, StaleproofError
+from pipelines.errors import ConfigError
 from pipelines.maintain import Maintained
 from pipelines.maintain import maintain as maintain_store
 
@@ -59,12 +57,11 @@ async def maintain_knowledge(
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
-    async with get_client() as client:
-        this = await client.read_flow_run(UUID(flow_run.get_id()))
+    this = await this_run()
     try:
         config = load_config(config_path)
     except ConfigError as error:
-        return Failed(message=f"{error} Nothing was read or written.", data=error)
+        return not_begun(error)
     name, now = config.knowledge.name, datetime.now(UTC)
     await rename(this, f"maintain {name}")
     try:
@@ -81,8 +78,7 @@ async def maintain_knowledge(
             logger.info("Maintenance of %s: %s", name, said, extra={"event": "maintain.ended"})
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
         await rename(this, f"maintain {name} {ending(error)}")
-        if isinstance(error, StaleproofError) and error.retryable and this.run_count <= retries:
-            await try_again(this, retries, retry_delay_seconds)
+        if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
             raise
         return not_done(config, error)
     await rename(this, f"maintain {name} {_freed(done)}")

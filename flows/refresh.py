@@ -14,29 +14,24 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from prefect import flow, get_client, tags
-from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
-from prefect.runtime import flow_run
-from prefect.states import Failed
+from prefect import flow, tags
+from prefect.client.schemas.objects import State
 
 from flows.artifacts import ProgressBar, show_audit, show_quarantine, show_receipt
-from flows.endings import SomeUnreachable, done, ending, not_done, outcome
+from flows.endings import SomeUnreachable, done, ending, not_begun, not_done, outcome
 from flows.events import emit, failed, unreachable
-from flows.faults import where
 from flows.knowledge import show_knowledge
 from flows.links import find_links
 from flows.server import check_server, logged_to_server
 from flows.tasks import as_task
+from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError, StaleproofError
 from pipelines.records import Happened, Progress
 from pipelines.refresh import Ports, Report, Request, refresh_knowledge
 
 logger = logging.getLogger(__name__)
-
-RETRIES, RETRY_DELAY_SECONDS = 2, 60
 
 
 @flow(name="refresh", persist_result=False)
@@ -86,14 +81,13 @@ async def refresh_documents(
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
-    async with get_client() as client:
-        this = await client.read_flow_run(UUID(flow_run.get_id()))
+    this = await this_run()
     try:
         config = load_config(config_path)
     except ConfigError as error:
         await rename(this, f"refresh {ending(error)}")
         emit(failed(error, knowledge="unknown", run=this.id.hex), knowledge="unknown")
-        return Failed(message=f"{error} Nothing was read or written.", data=error)
+        return not_begun(error)
     name = config.knowledge.name
     await rename(this, f"refresh {name}")
     run_id = this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}"
@@ -105,15 +99,10 @@ async def refresh_documents(
             raise SomeUnreachable(report)
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
         await rename(this, f"refresh {name} {ending(error)}")
-        if _may_heal(error) and this.run_count <= retries:
-            await try_again(this, retries, retry_delay_seconds)
+        if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
             raise
         return await _not_done(config, error, run_id)
     return done(report)
-
-
-def _may_heal(error: Exception) -> bool:
-    return isinstance(error, StaleproofError) and error.retryable
 
 
 async def _run_engine(config: Config, request: Request, run_id: str, ports: Ports | None) -> Report:
@@ -159,19 +148,6 @@ async def _show(report: Report, config: Config) -> None:
     await show_knowledge(config, now=datetime.now(UTC))
 
 
-async def rename(this: FlowRun, name: str) -> None:
-    """Gives a flow run the name that the runs page shows."""
-    async with get_client() as client:
-        await client.update_flow_run(this.id, name=name)
-
-
-async def try_again(this: FlowRun, retries: int, delay_seconds: int) -> None:
-    """Lets Prefect try a run again; only now, or it would also do so where nothing can heal."""
-    policy = FlowRunPolicy(retries=retries, retry_delay=delay_seconds)
-    async with get_client() as client:
-        await client.update_flow_run(this.id, empirical_policy=policy)
-
-
 async def _not_done(config: Config, error: Exception, run_id: str) -> State[Any]:
     """Tells of a run that ended for good without doing what it should."""
     name, state = config.knowledge.name, not_done(config, error)
@@ -181,9 +157,6 @@ async def _not_done(config: Config, error: Exception, run_id: str) -> State[Any]
                 told = unreachable(source.name, source.error, knowledge=name, run=run_id)
                 emit(told, knowledge=name)
         return state
-    if not isinstance(error, StaleproofError):
-        with logged_to_server():
-            logger.error("Broke off.\n%s", where(error), extra={"event": "refresh.broke_off"})
     if not state.is_cancelled():
         emit(failed(error, knowledge=name, run=run_id), knowledge=name)
     with contextlib.suppress(StaleproofError):  # a store that cannot be read has no page

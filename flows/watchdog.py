@@ -5,18 +5,16 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from prefect import flow, get_client
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
-from flows.endings import ending, not_done
+from flows.endings import ending, not_begun, not_done
 from flows.events import emit
 from flows.knowledge import show_knowledge
-from flows.refresh import rename
 from flows.server import logged_to_server
+from flows.this_run import rename, this_run
 from pipelines.config import load_config
 from pipelines.errors import ConfigError
 from pipelines.watchdog import remember_health, watch_freshness
@@ -34,12 +32,11 @@ async def watchdog(config: str | None = None) -> State[Any]:
     Args:
         config: The configuration file; without one STALEPROOF_CONFIG, else ./staleproof.toml.
     """
-    async with get_client() as client:
-        this = await client.read_flow_run(UUID(flow_run.get_id()))
+    this = await this_run()
     try:
         settings = load_config(Path(config) if config else None)
     except ConfigError as error:
-        return Failed(message=f"{error} Nothing was read or written.", data=error)
+        return not_begun(error)
     name, now = settings.knowledge.name, datetime.now(UTC)
     await rename(this, f"watchdog {name}")
     try:

@@ -13,39 +13,23 @@ from prefect.client.schemas.objects import ArtifactCollection, State
 from flows.faults import fault, where
 from flows.knowledge import show_knowledge
 from flows.refresh import refresh, refresh_documents
+from flows.watchdog import watchdog
 from pipelines.config import load_config
 from pipelines.errors import StoreFormat
 from pipelines.knowledge import find_store, open_store, refresh_lock
 from pipelines.refresh import Ports, Request
 from tests.flows.runs import (
+    ON_SERVER,
     artifacts_of,
     events_of,
-    ingest,
     logs_of,
-    new_project,
     run,
     with_stand_in,
 )
 
-pytestmark = [
-    pytest.mark.usefixtures("server", "leftovers"),
-    # Prefect leaves sockets and loops of its own to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = ON_SERVER
 
 TEXT = "the text of a document"
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return new_project(tmp_path)
-
-
-@pytest.fixture
-def published(project: Path) -> Path:
-    """The same, with its first publication."""
-    ingest(project)
-    return project
 
 
 def overview_of(config: Path) -> ArtifactCollection:
@@ -129,6 +113,21 @@ def test_fault_tells_its_kind_and_where_and_no_text(published: Path) -> None:
     [(_, _, payload)] = [e for e in events_of(seen.id) if e[0] == "staleproof.refresh.failed"]
     assert payload["type"] == "ValueError"
     assert TEXT not in "\n".join([said, logged, str(payload), *artifacts_of(seen.id).values()])
+
+
+def test_other_flows_say_where_they_broke_off_too(
+    published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(*_: Any, **__: Any) -> Any:
+        raise ValueError(TEXT)
+
+    monkeypatch.setattr("flows.watchdog.watch_freshness", look)
+    state, seen = run(watchdog, published)
+    assert "Broke off with ValueError" in str(state.message)
+    assert seen.name.endswith("broke off, ValueError")
+    logged = logs_of(seen.id)
+    assert "in look" in logged
+    assert TEXT not in str(state.message) + logged
 
 
 def test_full_disk_is_told(published: Path) -> None:

@@ -1,0 +1,39 @@
+"""The flow run that a flow is in: what it is called, and whether it is tried again."""
+
+from uuid import UUID
+
+from prefect import get_client
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
+from prefect.runtime import flow_run
+
+from pipelines.errors import StaleproofError
+
+RETRIES, RETRY_DELAY_SECONDS = 2, 60
+
+
+async def this_run() -> FlowRun:
+    """The run, as the server has it."""
+    async with get_client() as client:
+        return await client.read_flow_run(UUID(flow_run.get_id()))
+
+
+async def rename(this: FlowRun, name: str) -> None:
+    """Gives it the name that the runs page shows."""
+    async with get_client() as client:
+        await client.update_flow_run(this.id, name=name)
+
+
+async def is_tried_again(
+    this: FlowRun, error: Exception, *, retries: int, delay_seconds: int
+) -> bool:
+    """Whether to raise, for Prefect to try again: what may heal by itself, and not for ever.
+
+    Prefect is told only now, or it would also do so where nothing can heal.
+    """
+    heals = isinstance(error, StaleproofError) and error.retryable
+    if not heals or this.run_count > retries:
+        return False
+    policy = FlowRunPolicy(retries=retries, retry_delay=delay_seconds)
+    async with get_client() as client:
+        await client.update_flow_run(this.id, empirical_policy=policy)
+    return True
