@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.audits import audit_summary
 from flows.links import NOWHERE, Links
-from flows.markdown import code, minute, plain, sentence, stage_bar, table, within
+from flows.markdown import code, minute, plain, section, sentence, stage_bar, table, within
 from pipelines.config import Config, GitSource
 from pipelines.decide import releasable_expectations
 from pipelines.knowledge import QuarantineRow, audits, find_store, quarantine
@@ -114,15 +114,13 @@ def _counts(what: str, counts: Mapping[str, int]) -> str:
 
 def _holds(report: Report, links: Links) -> str:
     holds = report.holds
-    if not holds:
-        return ""
     lines = (
         f"| {plain(h.source or 'all')} | {plain(h.kind)} | {len(h.items):,} | {sentence(h.why)}"
         f" | {links.to_decide(report.knowledge, h.id)} |"
         for h in holds
     )
     head = ("source", "kind", "documents", "why", "to decide")
-    return f"## Waits for a person\n\n{table(head, lines, len(holds), BUDGETS['holds'])}"
+    return section("Waits for a person", head, lines, len(holds), BUDGETS["holds"])
 
 
 def _attention(attention: Sequence[str]) -> str:
@@ -155,23 +153,22 @@ def _changes(changes: Sequence[Change], title: str) -> str:
 
 
 def _quarantined(report: Report) -> str:
-    if not report.rejected:
-        return ""
     lines = (
         f"| {code(r.found.uri)} | {plain(r.failure.expectation)} | {plain(r.failure.observed)} |"
         for r in report.rejected
     )
-    listed = table(
-        ("document", "expected", "observed"), lines, len(report.rejected), BUDGETS["quarantined"]
+    return section(
+        "Newly in quarantine",
+        ("document", "expected", "observed"),
+        lines,
+        len(report.rejected),
+        BUDGETS["quarantined"],
     )
-    return f"## Newly in quarantine\n\n{listed}"
 
 
 def _slow(slowest: Sequence[tuple[float, str]]) -> str:
-    if not slowest:
-        return ""
     lines = (f"| {seconds:.2f} | {code(uri)} |" for seconds, uri in slowest)
-    return f"## Slowest to read and cut\n\n{table(('seconds', 'document'), lines, len(slowest), 10_000)}"
+    return section("Slowest to read and cut", ("seconds", "document"), lines, len(slowest), 10_000)
 
 
 def _sources(sources: Sequence[SourceReport], config: Config) -> str:

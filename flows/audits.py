@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.links import NOWHERE, Links
-from flows.markdown import code, plain, sentence, table
+from flows.markdown import code, plain, section, sentence
 from pipelines.config import Config
 from pipelines.knowledge import AuditRow
 from pipelines.pages import audit_page_path, each_once, failing_first
@@ -50,28 +50,24 @@ def _headline(report: Report, audit: AuditRow) -> str:
 
 
 def _held(holds: Sequence[Hold], knowledge: str, links: Links) -> str:
-    if not holds:
-        return ""
     lines = (
         f"| {plain(h.source or 'all')} | {sentence(h.why)} | {len(h.items):,}"
         f" | {links.to_decide(knowledge, h.id)} |"
         for h in holds
     )
     head = ("source", "why it is held", "documents", "to decide")
-    return f"## Held\n\n{table(head, lines, len(holds), BUDGETS['held'])}"
+    return section("Held", head, lines, len(holds), BUDGETS["held"])
 
 
 def _failing(verdicts: Sequence[Mapping[str, Any]]) -> str:
     failed = [v for v in failing_first(verdicts) if not v["passed"]]
-    if not failed:
-        return ""
     lines = (
         f"| {plain(v['expectation'])} | {sentence(v['expected'])} | {sentence(v['observed'])}"
         f" | {plain(v['severity'])} | {v['failed']:,} | {_first(v['rows'])} |"
         for v in failed
     )
     head = ("expectation", "expected", "observed", "severity", "failing", "the first of them")
-    return f"## What failed\n\n{table(head, lines, len(failed), BUDGETS['failing'])}"
+    return section("What failed", head, lines, len(failed), BUDGETS["failing"])
 
 
 def _first(rows: Mapping[str, str]) -> str:
@@ -79,14 +75,12 @@ def _first(rows: Mapping[str, str]) -> str:
 
 
 def _sources(measures: Mapping[str, Mapping[str, Any]]) -> str:
-    if not measures:
-        return ""
     lines = (
         f"| {plain(name)} | {' | '.join(_number(said.get(key)) for key in MEASURES)} |"
         for name, said in sorted(measures.items())
     )
     head = ("source", *(key.replace("_", " ") for key in MEASURES))
-    return f"## Sources\n\n{table(head, lines, len(measures), BUDGETS['sources'])}"
+    return section("Sources", head, lines, len(measures), BUDGETS["sources"])
 
 
 def _number(value: float | None) -> str:

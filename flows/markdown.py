@@ -54,6 +54,11 @@ def table(head: Sequence[str], lines: Iterable[str], total: int, budget: int) ->
     return f"{text}\n\n{left_out:,} more are not listed here." if left_out else text
 
 
+def section(title: str, head: Sequence[str], lines: Iterable[str], total: int, budget: int) -> str:
+    """A table under a heading; nothing where it would have no row. Takes what ``table`` takes."""
+    return f"## {title}\n\n{table(head, lines, total, budget)}" if total else ""
+
+
 def within(lines: Iterable[str], budget: int) -> list[str]:
     """As many of the first lines as fit into so many bytes."""
     shown = []

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flows.links import Links
-from flows.markdown import code, minute, plain, sentence, table, within
+from flows.markdown import code, minute, plain, section, sentence, table, within
 from pipelines.knowledge import ACCEPTED, AuditRow, HoldRow, Publication, QuarantineRow
 from pipelines.pages import Clocks, clocks_picture, lasting
 
@@ -189,16 +189,13 @@ def _age(at: datetime | None, now: datetime) -> float | None:
 
 
 def _holds(facts: Facts, links: Links) -> str:
-    if not facts.holds:
-        return ""
     lines = (
         f"| {minute(h.since)} | {plain(h.source or 'all')} | {plain(h.kind)} | {len(h.items):,}"
         f" | {sentence(h.why)} | {_decision(facts, h, links)} |"
         for h in facts.holds
     )
     head = ("since (UTC)", "source", "kind", "documents", "why", "to decide")
-    listed = table(head, lines, len(facts.holds), BUDGETS["holds"])
-    return f"## Waits for a person\n\n{listed}"
+    return section("Waits for a person", head, lines, len(facts.holds), BUDGETS["holds"])
 
 
 def _decision(facts: Facts, hold: HoldRow, links: Links) -> str:
@@ -208,16 +205,13 @@ def _decision(facts: Facts, hold: HoldRow, links: Links) -> str:
 
 
 def _quarantine(facts: Facts, links: Links) -> str:
-    if not facts.quarantine:
-        return ""
     lines = (
         f"| {code(row.uri)} | {plain(row.failure.expectation)} | {sentence(row.failure.observed)}"
         f" | {minute(row.since)} | {_way_out(facts, row, links)} |"
         for row in facts.quarantine
     )
     head = ("document", "expected", "observed", "since (UTC)", "to let it through")
-    listed = table(head, lines, len(facts.quarantine), BUDGETS["quarantine"])
-    return f"## Quarantine\n\n{listed}"
+    return section("Quarantine", head, lines, len(facts.quarantine), BUDGETS["quarantine"])
 
 
 def _way_out(facts: Facts, row: QuarantineRow, links: Links) -> str:
@@ -227,8 +221,6 @@ def _way_out(facts: Facts, row: QuarantineRow, links: Links) -> str:
 
 
 def _publications(facts: Facts, links: Links) -> str:
-    if not facts.publications:
-        return ""
     lines = (
         f"| {_link(f'#{p.number}', links.flow_run(p.run, p.actor)) or f'#{p.number}'}"
         f" | {minute(p.at)} | {sentence(p.actor)} | {sentence(p.reason)}"
@@ -236,8 +228,9 @@ def _publications(facts: Facts, links: Links) -> str:
         for p in facts.publications
     )
     head = ("number", "when (UTC)", "who", "what", "")
-    listed = table(head, lines, len(facts.publications), BUDGETS["publications"])
-    return f"## Last publications\n\n{listed}"
+    return section(
+        "Last publications", head, lines, len(facts.publications), BUDGETS["publications"]
+    )
 
 
 def _state(facts: Facts, row: Publication, links: Links) -> Iterator[str]:
@@ -255,15 +248,13 @@ def _state(facts: Facts, row: Publication, links: Links) -> Iterator[str]:
 
 
 def _audits(audits: Sequence[AuditRow]) -> str:
-    if not audits:
-        return ""
     lines = (
         f"| {minute(a.at)} | {f'#{a.number}' if a.number else 'not published'}"
         f" | {_verdicts(a)} | {code(a.run[:8])} |"
         for a in audits
     )
     head = ("when (UTC)", "publication", "expectations", "run")
-    return f"## Last audits\n\n{table(head, lines, len(audits), BUDGETS['audits'])}"
+    return section("Last audits", head, lines, len(audits), BUDGETS["audits"])
 
 
 def _verdicts(audit: AuditRow) -> str:
