@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,7 @@ from flows.refresh import refresh, refresh_documents
 from pipelines.config import Config, load_config
 from pipelines.refresh import Request
 from tests.flows.runs import CONFIG, PORTS, run, until
-from tests.integration.test_prefect_server import free_port
+from tests.machine import forget_the_server, free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page, Route
@@ -123,6 +123,7 @@ def serve(folder: Path) -> Iterator[Site]:
             _live(site, docs)
         yield site
     finally:
+        forget_the_server()
         staleproof(folder, "down")
 
 
@@ -178,6 +179,14 @@ class Visitor:
         self.page.goto(path if path.startswith("http") else f"{self.site.ui}{path}")
         self.page.get_by_text(sees).first.wait_for()
         self.page.wait_for_load_state("networkidle")
+        return self.text()
+
+    def reads(self, said: Sequence[str]) -> str:
+        """All text of the page, once all of it that is waited for is there."""
+        missing = until(
+            lambda: [s for s in said if s not in self.text()], lambda m: not m, seconds=60
+        )
+        assert missing == []
         return self.text()
 
     def text(self) -> str:

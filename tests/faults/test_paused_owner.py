@@ -1,7 +1,6 @@
 """Two owners of one store: whoever was paused and wakes up neither wins nor leaves a trace."""
 
 import itertools
-import signal
 from pathlib import Path
 
 import pytest
@@ -239,7 +238,7 @@ def two_owners(world: World, after: View, number: int, place: str) -> list[str]:
         with case.start("after", f"{place}:SIGSTOP") as two:
             two.go()
             one.resume()
-            two.process.send_signal(signal.SIGCONT)
+            two.wake_until_gone()
             two.wait()
     seen = case.view()
     if not (seen.equals(after) or seen.is_rest_of(before)):

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -129,6 +130,12 @@ class Child:
         """Waits until it has stopped itself."""
         _, status = os.waitpid(self.process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), f"it ended instead, with {status}"
+
+    def wake_until_gone(self) -> None:
+        """Wakes it up whenever it stops itself: it may not have come to that yet."""
+        while self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            time.sleep(0.1)
 
     def resume(self) -> dict[str, Any] | None:
         """Wakes it up; what it said at its end."""
