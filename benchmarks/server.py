@@ -29,13 +29,13 @@ from flows.ops.rest import Api
 from flows.ops.starter import prefect_yaml
 from flows.ops.state import read_state
 from pipelines.config import Config, load_config
+from tests.machine import STALEPROOF, free_port
 
 DATABASES = ("sqlite", "postgresql")
 URL = "STALEPROOF_SERVER__DATABASE_URL"
 EVERY = "*/15 * * * *"
 """How often the prefect.yaml of a new project refreshes."""
 OFTEN_SECONDS = 20
-STALEPROOF = (sys.executable, "-P", "-c", "from flows.cli import main; main()")
 PAGE = 200
 
 
@@ -167,7 +167,7 @@ def cost(kind: str, documents: int, runs: int) -> None:
     """One knowledge base, refreshed often; nothing changes."""
     with _folder() as folder, database(kind) as env:
         schedule = f"interval: {OFTEN_SECONDS}"
-        config = new_project(folder / "one", "one", documents, port=_port(), schedule=schedule)
+        config = new_project(folder / "one", "one", documents, port=free_port(), schedule=schedule)
         with up(config, env):
             api = Api.of(config)
             _sleep(2 * OFTEN_SECONDS)  # the first ones also make what is made once
@@ -192,7 +192,7 @@ def cost(kind: str, documents: int, runs: int) -> None:
 def many(kind: str, documents: int, count: int, minutes: int) -> None:
     """So many knowledge bases on one server, each refreshed every five minutes, all at once."""
     with _folder() as folder, database(kind) as env:
-        port = _port()
+        port = free_port()
         names = [f"kb-{number:02}" for number in range(count)]
         schedule = 'cron: "*/5 * * * *"'
         made = [
@@ -254,12 +254,6 @@ def _whole_five_minutes(moment: datetime) -> datetime:
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
-
-
-def _port() -> int:
-    from tests.ops.test_before_start import free_port
-
-    return free_port()
 
 
 def _now() -> datetime:

@@ -10,7 +10,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from flows.ops.rest import Api
 from flows.ops.state import ProcessState, read_state
 from pipelines.config import Config, load_config
 from pipelines.knowledge import Publication, find_store, newest, publications
-from tests.ops.test_before_start import free_port
+from tests.machine import STALEPROOF, free_port, without_server
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -35,7 +34,6 @@ BUNDLE = Path(
     or Path(__file__).resolve().parents[1].parent / "shared/data/handbook.bundle"
 )
 AUTOMATIONS = Path(__file__).parents[1] / "infra/automations"
-STALEPROOF = [sys.executable, "-P", "-c", "from flows.cli import main; main()"]
 NAME = "handbook"
 SCHEDULE_SECONDS = 10
 HEARTBEAT_SECONDS = 40
@@ -49,7 +47,6 @@ _SOON = {
 }
 """What ``up`` leaves as a person has set it; nobody waits longer for a run than it takes."""
 
-_FOREIGN = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_HOME")
 _NO_PAGES = {"limit": 200, "offset": 0}
 
 
@@ -107,7 +104,7 @@ class Home:
         done = subprocess.run(
             [*STALEPROOF, *argv, "--json"],
             cwd=self.root,
-            env={k: v for k, v in os.environ.items() if k not in _FOREIGN} | _SOON | self.env,
+            env=without_server() | _SOON | self.env,
             capture_output=True,
             text=True,
             timeout=_PATIENCE_SECONDS,

@@ -4,7 +4,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.machine import free_port
 
 PASSWORD = "of-a-test"  # noqa: S105 - of a server that lives as long as a test
 _FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -40,7 +41,7 @@ def postgres() -> Iterator[Postgres]:
         argv = [*who, str(_FOLDERS[0] / program), *arguments]
         subprocess.run(argv, cwd=folder, check=True, capture_output=True)
 
-    port, data = _free_port(), str(folder / "data")
+    port, data = free_port(), str(folder / "data")
     try:
         secret = folder / "password"
         secret.write_text(PASSWORD)
@@ -65,9 +66,3 @@ def _owner(folder: Path) -> list[str]:
     user = pwd.getpwnam("postgres")
     os.chown(folder, user.pw_uid, user.pw_gid)
     return ["runuser", "-u", "postgres", "--"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

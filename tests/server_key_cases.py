@@ -8,12 +8,7 @@ from uuid import UUID
 from flows.ops.environment import server_environment
 from tests.command_line import Cli
 from tests.key_cases import case, configured
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.machine import free_port
 
 
 def told(cli: Cli, server: str, code: int = 2) -> str:

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,20 @@ def leftovers() -> Iterator[None]:
     """What a test leaves to the garbage collector is its own, not the next test's."""
     yield
     gc.collect()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The configuration of a project with three documents."""
+    from tests.flows.runs import new_project
+
+    return new_project(tmp_path)
+
+
+@pytest.fixture
+def published(project: Path) -> Path:
+    """The same, with its first publication."""
+    from tests.flows.runs import ingest
+
+    ingest(project)
+    return project

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import pytest
 from prefect import flow, get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -26,6 +27,13 @@ from pipelines.refresh import Ports, Report, Request, refresh_knowledge
 from tests.fakes import HashEncoder
 
 T = TypeVar("T")
+
+ON_SERVER = [
+    pytest.mark.usefixtures("server", "leftovers"),
+    # Prefect leaves sockets and loops of its own to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""Marks of the modules that run flows."""
 
 WORD = "quokkas"
 CONFIG = """

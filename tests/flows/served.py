@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.integration.test_prefect_server import free_port, stop, wait_until_healthy
+from tests.integration.test_prefect_server import stop, wait_until_healthy
+from tests.machine import forget_the_server, free_port
 
 QUICK = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.1",
@@ -43,4 +44,5 @@ def served(folder: Path) -> Iterator[None]:
             with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: folder / "prefect"}):
                 yield
         finally:
+            forget_the_server()
             stop(server)

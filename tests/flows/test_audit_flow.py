@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.config import load_config
 from tests.flows.runs import (
+    ON_SERVER,
     WORD,
     artifacts_of,
     events_of,
@@ -16,11 +17,7 @@ from tests.flows.runs import (
     with_stand_in,
 )
 
-pytestmark = [
-    pytest.mark.usefixtures("server", "leftovers"),
-    # Prefect leaves sockets and loops of its own to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = ON_SERVER
 
 PART = f"All {WORD} hold to this rule, and nobody else does. " * 12
 

@@ -28,14 +28,10 @@ from flows.ops.differences import MISSING, Applied
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError
 from pipelines.records import Happened
-from tests.flows.runs import new_project, until
+from tests.flows.runs import ON_SERVER, new_project, until
 from tests.flows.served import served
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.usefixtures("server", "leftovers"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.slow, *ON_SERVER]
 QUICK = {"heartbeat-lost": 10, "pending-too-long": 10, "nothing-runs": 15}
 PROBE = "probe"
 LONG = 240

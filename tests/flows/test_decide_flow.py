@@ -22,6 +22,7 @@ from pipelines.decide import open_holds
 from pipelines.knowledge import find_store, newest, open_store, refresh_lock
 from pipelines.refresh import refresh_knowledge
 from tests.flows.runs import (
+    ON_SERVER,
     PORTS,
     artifacts_of,
     events_of,
@@ -32,17 +33,7 @@ from tests.flows.runs import (
     until,
 )
 
-pytestmark = [
-    pytest.mark.usefixtures("server", "leftovers"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
-    project = new_project(tmp_path)
-    ingest(project)
-    return project
+pytestmark = ON_SERVER
 
 
 @pytest.fixture

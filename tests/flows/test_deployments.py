@@ -15,14 +15,10 @@ from flows.ops.prepare import apply_pool
 from flows.ops.starter import prefect_yaml
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError
-from tests.flows.runs import new_project, until
+from tests.flows.runs import ON_SERVER, new_project, until
 from tests.flows.served import served
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.usefixtures("server", "leftovers"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.slow, *ON_SERVER]
 
 TRIGGER = "    triggers:\n      - {expect: [staleproof.test], posture: Reactive}\n    schedules:"
 

@@ -32,6 +32,7 @@ from pipelines.knowledge import Signed
 from pipelines.records import Progress
 from pipelines.refresh import Request
 from tests.flows.runs import (
+    ON_SERVER,
     WORD,
     artifacts_of,
     events_of,
@@ -43,23 +44,7 @@ from tests.flows.runs import (
     with_stand_in,
 )
 
-pytestmark = [
-    pytest.mark.usefixtures("server", "leftovers"),
-    # Prefect leaves sockets and loops of its own to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return new_project(tmp_path)
-
-
-@pytest.fixture
-def published(project: Path) -> Path:
-    """The same, with its first publication."""
-    ingest(project)
-    return project
+pytestmark = ON_SERVER
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import os
 import socket
 import sqlite3
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from flows.ops.processes import marked
+from tests.machine import STALEPROOF, free_port
 from tests.postgres import PASSWORD, Postgres, postgres
 from tests.project import Project
 
@@ -22,18 +22,12 @@ SHIPPED = Path(__file__).parents[2] / "flows/ops/prefect.yaml"
 URL = "STALEPROOF_SERVER__DATABASE_URL"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def refused(root: Path, code: int, server: str = "", **env: str) -> str:
     """The error of an ``up`` that does not start; nothing of it is left, in no case."""
     if not (root / "staleproof.toml").exists():
         Project(root).configure(more=f"[server]\nport = {free_port()}\n{server}")
     done = subprocess.run(
-        [sys.executable, "-P", "-c", "from flows.cli import main; main()", "up", "--json"],
+        [*STALEPROOF, "up", "--json"],
         cwd=root,
         env=os.environ | env,
         capture_output=True,

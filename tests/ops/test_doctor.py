@@ -21,6 +21,7 @@ from flows.ops.processes import ProcessId, is_alive, reap
 from flows.ops.rest import Api
 from flows.ops.state import UpState, read_state, write_state
 from pipelines.knowledge import newest, refresh_lock
+from tests.machine import NAMES_A_SERVER, free_port
 from tests.project import Project
 
 NAMES = [
@@ -32,14 +33,8 @@ NAMES = [
 
 @pytest.fixture(autouse=True)
 def no_server_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_HOME"):
+    for name in NAMES_A_SERVER:
         monkeypatch.delenv(name, raising=False)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import json
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from flows.ops.processes import reap
 from flows.ops.rest import Api
 from flows.ops.starter import prefect_yaml
 from tests.compose_file import SECRETS, SERVICES, environment_of, instructions
+from tests.machine import free_port, wait_until
 from tests.postgres import postgres
 from tests.project import Project
 
@@ -28,12 +28,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 BIN = Path(sys.executable).parent
 DATABASE = "prefect:abc123@postgres:5432/prefect"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,11 @@ class Host:
                 stderr=subprocess.STDOUT,
             )
         try:
-            until(lambda: self.answers(service, is_healthy), log)
+            wait_until(
+                lambda: self.answers(service, is_healthy),
+                seconds=240,
+                said=lambda: log.read_text()[-3000:],
+            )
             yield
         finally:
             process.terminate()
@@ -98,13 +96,6 @@ class Host:
         words = [self.here(word) for word in command]
         env = self.environment(service)
         return subprocess.run(words, env=env, capture_output=True, check=False).returncode == 0
-
-
-def until(true: Callable[[], bool], log: Path, seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(1)
 
 
 def image_check() -> list[str]:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from flows.ops.environment import MARK
 from flows.ops.processes import ProcessId, is_alive, marked, reap, wait_gone
 from flows.ops.supervise import Backoff, Command, StopAsked, Supervisor
 from pipelines.errors import ServerFailed
+from tests.machine import wait_until
 
 SLEEPS = "import time; time.sleep(600)"
 QUICK = Backoff(first_seconds=0.05, longest_seconds=0.1, quick_seconds=60, give_up_after=3)
@@ -70,13 +70,6 @@ def meanwhile(supervisor: Supervisor, act: Callable[[], None]) -> None:
     threading.Thread(target=run).start()
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def test_killed_program_is_started_again(tmp_path: Path, mark: str) -> None:
     supervisor = Supervisor(mark, QUICK)
     supervisor.start(program(tmp_path, SLEEPS))
@@ -84,7 +77,7 @@ def test_killed_program_is_started_again(tmp_path: Path, mark: str) -> None:
 
     def kill() -> None:
         os.kill(first, signal.SIGKILL)
-        until(lambda: supervisor.states()[0].restarts == 1)
+        wait_until(lambda: supervisor.states()[0].restarts == 1, seconds=30)
         seen.append(pid(supervisor))
 
     meanwhile(supervisor, kill)
@@ -158,7 +151,7 @@ def test_child_in_a_session_of_its_own_is_not_left(tmp_path: Path, mark: str) ->
     )
     supervisor = Supervisor(mark)
     supervisor.start(program(tmp_path, starts, ready=(tmp_path / "child").exists))
-    until(lambda: (tmp_path / "child").read_text() != "")
+    wait_until(lambda: (tmp_path / "child").read_text() != "", seconds=30)
     child = ProcessId.of(int((tmp_path / "child").read_text()))
     supervisor.stop()
     assert not is_alive(child)
@@ -201,7 +194,7 @@ def test_long_log_becomes_the_former_one_while_its_program_writes(
     writes = "import time\nwhile True: print('x' * 99, flush=True); time.sleep(0.01)"
     supervisor.start(program(tmp_path, writes))
     log, former = tmp_path / "sleeper.log", tmp_path / "sleeper.1.log"
-    meanwhile(supervisor, lambda: until(former.exists))
+    meanwhile(supervisor, lambda: wait_until(former.exists, seconds=30))
     with watched(supervisor):
         pass
     assert former.stat().st_size > 2000
@@ -223,7 +216,7 @@ def test_programs_end_with_a_supervisor_that_is_killed(tmp_path: Path, mark: str
         "time.sleep(600)\n"
     )
     killed = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
-    until((tmp_path / "started").exists)
+    wait_until((tmp_path / "started").exists, seconds=30)
     children = [ProcessId.of(child.pid) for child in psutil.Process(killed.pid).children()]
     killed.kill()
     killed.wait()

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,12 @@ from flows.ops.state import UpState, read_state
 from flows.ops.up import worker_name
 from flows.ops.upcoming import read_upcoming
 from pipelines.config import Config
-from tests.ops.test_before_start import free_port
+from tests.machine import STALEPROOF, free_port, wait_until, without_server
 from tests.postgres import PASSWORD, postgres
 from tests.project import Project
 
 pytestmark = pytest.mark.slow
 
-FOREIGN = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_HOME")
-STALEPROOF = [sys.executable, "-P", "-c", "from flows.cli import main; main()"]
 FINDS = (
     "from pathlib import Path\n"
     "from pipelines.config import load_config\n"
@@ -58,15 +55,11 @@ class Machine:
         (root / "prefect.yaml").write_text(prefect_yaml(knowledge="kb", config="staleproof.toml"))
         return cls(project.config)
 
-    @property
-    def env(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name not in FOREIGN}
-
     def python(self, *argv: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:
         done = subprocess.run(
             argv,
             cwd=self.config.root,
-            env=self.env | dict(env or {}),
+            env=without_server() | dict(env or {}),
             capture_output=True,
             text=True,
             timeout=400,
@@ -98,13 +91,6 @@ class Machine:
         assert not marked(self.mark)
         assert read_state(self.config) is None
         check_port(self.config)
-
-
-def until(true: Callable[[], bool], seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -139,9 +125,9 @@ def test_up_survives_kills_and_down_leaves_nothing(machine: Machine) -> None:
     assert server
     assert worker
     os.kill(server.pid, signal.SIGKILL)
-    until(lambda: machine.process("server") not in (server, None) and api.is_healthy())
+    wait_until(lambda: machine.process("server") not in (server, None) and api.is_healthy())
     os.kill(worker.pid, signal.SIGKILL)
-    until(lambda: machine.process("worker") not in (worker, None))
+    wait_until(lambda: machine.process("worker") not in (worker, None))
     assert [one.restarts for one in machine.state().processes] == [1, 1]
 
     supervisor = machine.state().supervisor
@@ -154,7 +140,7 @@ def test_up_survives_kills_and_down_leaves_nothing(machine: Machine) -> None:
 def _assert_deployed_and_scheduled(api: Api) -> None:
     names = {one["name"] for one in api.ask("POST", "/deployments/filter", {})}
     assert names == {"kb", "kb-recheck"}
-    until(lambda: bool(read_upcoming(api)))
+    wait_until(lambda: bool(read_upcoming(api)))
     coming = read_upcoming(api)
     assert "refresh/kb" in {one.name for one in coming}
 
@@ -204,7 +190,7 @@ def running(machine: Machine, url: str) -> Iterator[tuple["subprocess.Popen[str]
     with subprocess.Popen(
         [*STALEPROOF, "up"],
         cwd=machine.config.root,
-        env=machine.env | {"STALEPROOF_SERVER__DATABASE_URL": url},
+        env=without_server() | {"STALEPROOF_SERVER__DATABASE_URL": url},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -225,7 +211,7 @@ def test_what_a_killed_up_left_is_ended_by_the_next_one(machine: Machine) -> Non
     (machine.config.root / "prefect.yaml").unlink()
     left = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"],
-        env=machine.env | {MARK: machine.mark},
+        env=without_server() | {MARK: machine.mark},
     )
     machine("up", code=2)
     assert left.wait(10) != 0
@@ -237,11 +223,11 @@ def test_stop_while_it_starts_leaves_nothing(machine: Machine, number: signal.Si
     with subprocess.Popen(
         [*STALEPROOF, "up", "--detach"],
         cwd=machine.config.root,
-        env=machine.env,
+        env=without_server(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as starting:
-        until(lambda: any(one.name == "server" for one in _processes(machine)))
+        wait_until(lambda: any(one.name == "server" for one in _processes(machine)))
         starting.send_signal(number)
         starting.wait(120)
     machine.assert_nothing_is_left()
