@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from pipelines.config.values import (
@@ -199,6 +199,50 @@ class ServerConfig(Section):
         return is_loopback(self.host)
 
 
+HookKind = Literal["github", "gitlab", "standard", "hmac"]
+"""How a webhook is signed."""
+
+
+class Endpoint(Section):
+    """An entry of ``[[webhook.endpoints]]``."""
+
+    name: Name = Field(description="the last part of its address: /hooks/NAME")
+    kind: HookKind = Field(description="how it is signed: github, gitlab, standard, hmac")
+    sources: Words = Field(description="which it says may have changed; source = NAME for one")
+    secret_env: Variable = Field(description="the variable with the secret that signs")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_source(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "source" not in given:
+            return given
+        if "sources" in given:
+            raise ValueError("source or sources, not both")
+        rest = {key: value for key, value in given.items() if key != "source"}
+        return rest | {"sources": [given["source"]]}
+
+
+class WebhookConfig(Section):
+    """Section ``[webhook]``."""
+
+    host: Host = Field(default="127.0.0.1", description="where the receiver of webhooks listens")
+    port: Whole = Field(default=4280, ge=1, le=65_535, description="of the receiver")
+    max_body_bytes: Whole = Field(
+        default=1_048_576, ge=1, description="a larger delivery is refused"
+    )
+    max_waiting: Whole = Field(
+        default=1000, ge=1, description="deliveries that may wait for a refresh; more are refused"
+    )
+    warm: Flag = Field(
+        default=True, description="a process keeps the model loaded: refreshes within seconds"
+    )
+    warm_memory_mb: Whole = Field(
+        default=4096, ge=256, description="a warm process that holds more is started anew"
+    )
+    warm_age: Duration = Field(default=timedelta(days=1), description="and so is an older one")
+    endpoints: tuple[Endpoint, ...] = Field(default=(), description="one for each sender")
+
+
 class SourceRule(Section):
     """One ``[[sources.rules]]``; what it leaves out is taken from the source."""
 
@@ -296,6 +340,9 @@ class Settings(Section):
     )
     server: ServerConfig = Field(
         default=ServerConfig(), description="the Prefect server of `staleproof up`"
+    )
+    webhook: WebhookConfig = Field(
+        default=WebhookConfig(), description="who may ask for a refresh from outside"
     )
     domains: tuple[DomainPolicy, ...] = Field(
         default=(), description="policy of single domains: one [[domains]] for each"

@@ -1,11 +1,13 @@
 """The order of a refresh: look, withdraw, lock, apply, audit, publish, clean up."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pipelines.config import Config
+from pipelines.inbox import Wish, inbox_of
 from pipelines.knowledge import newest, open_pauses, open_store, refresh_lock, released
 from pipelines.planning import rules_on
 from pipelines.quality import Checks, load_suites, verdict_basis
@@ -48,13 +50,53 @@ def refresh_knowledge(
         AuditFailed: The candidate is not what it should be.
     """
     context = _context(config, now, run_id, request, step, on_event, ports)
+    asked = _note(context)
+    report = _refresh(context)
+    _settle(context, asked, report)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the inbox held when a run began."""
+
+    wishes: Mapping[str, Wish]
+    at: datetime
+
+
+def _note(context: Context) -> _Asked:
+    """Puts this run's own wishes beside those of others, and takes note of all.
+
+    They stay until it has looked: killed at any instant, whoever comes next knows what was asked.
+    """
+    if not context.request.publish:  # what it looks at waits for a person, and the wishes with it
+        return _Asked({}, context.now)
+    inbox, at = inbox_of(context.config.store_uri), context.clock()
+    inbox.ask(context.sources, actor=context.request.actor, now=at)
+    return _Asked(inbox.waiting(), at)
+
+
+def _settle(context: Context, asked: _Asked, report: Report) -> None:
+    """Ends the wishes for what was listed to its end, and for what nobody lists."""
+    listed = {source.name for source in report.sources if source.complete}
+    known = {source.name for source in context.config.sources}
+    over = {
+        name: wish
+        for name, wish in asked.wishes.items()
+        if name in listed or name in context.paused or name not in known
+    }
+    inbox = inbox_of(context.config.store_uri)
+    inbox.settle(over, run=context.run, taken_at=asked.at, now=context.clock())
+
+
+def _refresh(context: Context) -> Report:
     seen = look(context)
     done = _done(context, seen)
     if done is not None:
         return done
     with refresh_lock(
         context.store,
-        run=run_id,
+        run=context.run,
         now=context.clock(),
         wait_seconds=context.request.wait_seconds,
     ):
@@ -68,7 +110,7 @@ def refresh_knowledge(
         except (ValueError, RuntimeError) as error:
             # An owner that slept long finds that what it builds upon was cleaned away.
             current = newest(context.store)
-            if current and current.run != run_id and overtaken(context, seen.last, current):
+            if current and current.run != context.run and overtaken(context, seen.last, current):
                 raise was_overtaken() from error
             raise
 
