@@ -12,12 +12,13 @@ from pipelines.knowledge import (
     Publication,
     QuarantineRow,
     Store,
-    audits,
+    audits_until,
+    earlier_states,
     find_publication,
     find_store,
     holds,
+    measured,
     newest,
-    publications,
     published_documents,
     readable_states,
     released,
@@ -40,8 +41,6 @@ from pipelines.quality import (
 from pipelines.records import Encoder, LoadEncoder
 
 BATCH_DOCUMENTS = 64
-HISTORY = 30
-"""Earlier audits that a report compares with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +138,8 @@ def _report(
     judged: tuple[Verdict, ...],
     audit: Audit,
 ) -> AuditReport:
+    recorded = audits_until(store, row.number)
+    its_own = next((a.report for a in recorded if a.number == row.number), {})
     return AuditReport(
         config.knowledge.name,
         row,
@@ -146,8 +147,8 @@ def _report(
         audit.measures,
         tuple({"id": m.id, "uri": m.uri, "why": m.why} for m in audit.mend),
         None if before is None else before.number,
-        _held(store, row.number),
-        _history(store, row.number),
+        tuple(its_own.get("held", ())),
+        tuple(measured(recorded)),
     )
 
 
@@ -181,8 +182,7 @@ def _encoder(config: Config, row: Publication, load_encoder: LoadEncoder) -> Cal
 
 def _before(store: Store, row: Publication) -> Publication | None:
     kept = readable_states(store, [row.generation])
-    earlier = (p for p in publications(store) if p.number < row.number and p.state != row.state)
-    return next((p for p in earlier if p.state in kept), None)
+    return next((p for p in earlier_states(store, row) if p.state in kept), None)
 
 
 def _accepted(store: Store, row: Publication) -> frozenset[str]:
@@ -263,19 +263,6 @@ def _joined(passages: Iterable[Mapping[str, Any]]) -> str:
         text += "\n" * (passage["start"] - len(text))
         text += passage["text"][max(0, len(text) - passage["start"]) :]
     return text
-
-
-def _held(store: Store, number: int) -> tuple[Mapping[str, Any], ...]:
-    reports = (a.report for a in audits(store) if a.number == number)
-    return tuple(next(reports, {}).get("held", ()))
-
-
-def _history(store: Store, number: int) -> tuple[Mapping[str, Any], ...]:
-    earlier = [a for a in audits(store) if a.number is not None and a.number <= number][:HISTORY]
-    return tuple(
-        {"number": a.number, "at": a.at.isoformat(), "measures": a.report.get("measures", {})}
-        for a in reversed(earlier)
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The LanceDB store. The only room that imports lancedb."""
 
-from pipelines.knowledge.audits import AuditRow, audits, record_audit
+from pipelines.knowledge.audits import AuditRow, audits, audits_until, measured, record_audit
 from pipelines.knowledge.compare import changed_rows
 from pipelines.knowledge.generation import (
     Candidate,
@@ -35,6 +35,7 @@ from pipelines.knowledge.ledger import (
     Publication,
     State,
     append,
+    earlier_states,
     find_publication,
     insert_until_won,
     newest,
@@ -112,6 +113,7 @@ __all__ = [
     "append",
     "as_of",
     "audits",
+    "audits_until",
     "batches",
     "changed_rows",
     "chunk_schema",
@@ -122,6 +124,7 @@ __all__ = [
     "data_as_of",
     "decide_hold",
     "directly",
+    "earlier_states",
     "end_pause",
     "find_hold",
     "find_publication",
@@ -144,6 +147,7 @@ __all__ = [
     "last_complete",
     "lift",
     "lock_holder",
+    "measured",
     "newest",
     "open_pauses",
     "open_store",

@@ -121,6 +121,11 @@ def find_publication(store: Store, number: int) -> Publication:
     return _publication(rows.to_pylist()[0])
 
 
+def earlier_states(store: Store, row: Publication) -> list[Publication]:
+    """Rows before one that show another state than it does, newest first."""
+    return [p for p in publications(store) if p.number < row.number and p.state != row.state]
+
+
 def append(store: Store, row: Publication) -> bool:
     """Compare-and-set: inserts the row if nobody took its number. True = won.
 

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.knowledge import (
-    Publication,
     Store,
-    audits,
+    audits_until,
+    earlier_states,
     find_publication,
     kept_states,
+    measured,
     publications,
 )
 from pipelines.pages.audit import audit_page, each_once
 
 logger = logging.getLogger(__name__)
 
-HISTORY = 30
-"""Earlier audits that a page compares with."""
 UNFINISHED = ".new"
 
 
@@ -77,11 +76,11 @@ def keep_audit_page(store: Store, number: int, *, knowledge: str) -> Path | None
 
 def _recorded(store: Store, number: int, knowledge: str) -> dict[str, Any] | None:
     """What the audit of a run found out, as an audit of a whole publication would say it."""
-    found = [a for a in audits(store) if a.number is not None and a.number <= number][:HISTORY]
+    found = audits_until(store, number)
     if not found or found[0].number != number:
         return None
     row, report = find_publication(store, number), found[0].report
-    before = _before(store, row)
+    before = next(iter(earlier_states(store, row)), None)
     return {
         "ok": report["passed"],
         "scope": "changes",
@@ -93,16 +92,8 @@ def _recorded(store: Store, number: int, knowledge: str) -> dict[str, Any] | Non
         "chunks": row.chunks,
         "verdicts": each_once(report["verdicts"]),
         **{key: report[key] for key in ("measures", "mend", "held", "accepted", "released")},
-        "history": [
-            {"number": a.number, "at": a.at.isoformat(), "measures": a.report["measures"]}
-            for a in reversed(found)
-        ],
+        "history": measured(found),
     }
-
-
-def _before(store: Store, row: Publication) -> Publication | None:
-    earlier = (p for p in publications(store) if p.number < row.number and p.state != row.state)
-    return next(earlier, None)
 
 
 def remove_audit_pages(
