@@ -105,9 +105,18 @@ def sqlite_file(config: Config) -> Path | None:
 
 def base_url(config: Config) -> str:
     """The address of the server as this machine sees it."""
-    host = _ANY_ADDRESS.get(config.server.host, config.server.host)
+    return _address(config.server.host, config.server.port)
+
+
+def receiver_url(config: Config) -> str:
+    """The address of the receiver of webhooks as this machine sees it."""
+    return _address(config.webhook.host, config.webhook.port)
+
+
+def _address(host: str, port: int) -> str:
+    host = _ANY_ADDRESS.get(host, host)
     host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{config.server.port}"
+    return f"http://{host}:{port}"
 
 
 def api_url(config: Config) -> str:
