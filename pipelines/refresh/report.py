@@ -153,16 +153,7 @@ def attention_of(
         for s in seen.scans
         if not s.listing.complete
     ]
-    said += [
-        f"Hold {h.id} ({h.kind}{', ' + h.source if h.source else ''}): {h.why}."
-        + _since(seen, h)
-        + (
-            f" To decide: staleproof accept {h.id}, or staleproof drop {h.id}."
-            if recorded is None or h.id in recorded
-            else " A refresh would open it."
-        )
-        for h in standing
-    ]
+    said += [_waits(h, seen, decidable=recorded is None or h.id in recorded) for h in standing]
     said += [
         f"Quarantined {r.found.uri}: fails {r.failure.expectation} ({r.failure.observed})."
         + (" Nobody sees it until it is mended." if r.failure.withhold else "")
@@ -174,9 +165,17 @@ def attention_of(
     return tuple(said + _expired(context, seen) + _embedder(context, current))
 
 
-def _since(seen: Look, standing: Hold) -> str:
+def _waits(standing: Hold, seen: Look, *, decidable: bool) -> str:
+    """A hold, since when it stands, and what can be done about it."""
+    of = f", {standing.source}" if standing.source else ""
     before = seen.open_before.get(standing.id)
-    return f" Still held since {before.since:%Y-%m-%d %H:%M} UTC." if before else ""
+    since = f" Still held since {before.since:%Y-%m-%d %H:%M} UTC." if before else ""
+    what_to_do = (
+        f"To decide: staleproof accept {standing.id}, or staleproof drop {standing.id}."
+        if decidable
+        else "A refresh would open it."
+    )
+    return f"Hold {standing.id} ({standing.kind}{of}): {standing.why}.{since} {what_to_do}"
 
 
 def _warning(verdict: Verdict) -> str:
