@@ -275,14 +275,12 @@ def _report(
 def _doubts(context: Context, seen: Look) -> list[str]:
     """Sources whose listing came to its end and is far below what is usual for them."""
     said = []
+    decided, paused = holds(context.store), pauses(context.store)
     for scan in scans_of_run(context, seen, {}, order=1):
-        scans = [scan, *seen.scanned_before.get(scan.source, ())]
-        if scan.complete and unusual(scans):
-            since = found_right(
-                scan.source, holds=holds(context.store), pauses=pauses(context.store)
-            )
-            why = unusual(scans, since=since)
-            said += [f"Source {scan.source}: {why}: see that the source is whole."] if why else []
+        since = found_right(scan.source, holds=decided, pauses=paused)
+        why = unusual([scan, *seen.scanned_before.get(scan.source, ())], since=since)
+        if scan.complete and why:
+            said.append(f"Source {scan.source}: {why}: see that the source is whole.")
     return said
 
 

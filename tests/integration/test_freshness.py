@@ -258,6 +258,22 @@ def test_where_every_source_is_paused_a_refresh_says_so_and_withdraws_only(both:
     assert (fresh(both).ok, fresh(both).health) == (True, "unknown")
 
 
+def test_receipt_and_freshness_agree_on_what_is_unusual_since_a_source_was_put_back(
+    project: Project,
+) -> None:
+    many(project, 2)
+    for _ in range(4):
+        project.refresh()
+    pause_source(project.config, "docs", signed=project.signed())
+    resume_source(project.config, "docs", signed=project.signed())
+    many(project, 100)
+    project.refresh()
+    project.remove(*(f"{number}.md" for number in range(4, 100)))
+    report = project.refresh()
+    assert "4 of usually 100 documents" in of(project).why
+    assert any("4 of usually 100 documents" in line for line in report.attention)
+
+
 def test_hold_of_a_paused_source_stands(project: Project) -> None:
     project.write("a.md", "# A\n\nIt says one.\n")
     project.refresh()
