@@ -34,9 +34,11 @@ class SomeUnreachable(ListingBrokenOff):
         self.report = report
 
 
-def outcome(report: Report) -> str:
-    """``+12 ~3 -1``, or why nothing was published."""
-    return summary(report.documents) if report.published else report.reason or "nothing changed"
+def outcome(*reports: Report) -> str:
+    """``+12 ~3 -1``, or why nothing was published; of several looks of a run, what they did."""
+    did = [summary(r.documents) if r.published else r.reason or "nothing changed" for r in reports]
+    done = [one for one, report in zip(did, reports, strict=True) if report.published]
+    return ", then ".join(done or did[-1:])
 
 
 def ending(error: Exception) -> str:
@@ -66,15 +68,22 @@ def readers_see_now(config: Config) -> str:
     return readers_see(current.number if current else None)
 
 
-def done(report: Report) -> State[Any]:
-    """The state of a run that did what it could without a person."""
-    said = f"{outcome(report)}. {readers_see(report.publication)}"
+def done(*reports: Report) -> State[Any]:
+    """The state of a run that did what it could without a person.
+
+    Args:
+        reports: Of its looks. What waits is what the last one says; the data is the report of the
+            last one that published something.
+    """
+    report = reports[-1]
+    said = f"{outcome(*reports)}. {readers_see(report.publication)}"
     if report.pinned:
         said += f" To go on: staleproof unpin{_or_here(report.knowledge)}."
     elif report.holds:
         said += f" {_waits(report.holds, report.knowledge)}"
     name = "Pinned" if report.pinned else "Held" if report.holds else None
-    return Completed(name=name or "Completed", message=said, data=report.to_dict())
+    told = next((r for r in reversed(reports) if r.published), report)
+    return Completed(name=name or "Completed", message=said, data=told.to_dict())
 
 
 def _or_here(knowledge: str) -> str:

@@ -11,6 +11,7 @@ How a run ends, by the exit code that the command line would give:
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,13 @@ from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename,
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError, StaleproofError
 from pipelines.records import Happened, Progress
-from pipelines.refresh import Ports, Report, Request, refresh_knowledge
+from pipelines.refresh import Ports, Report, Request, asked_meanwhile, refresh_knowledge
 
 logger = logging.getLogger(__name__)
+
+
+MOST_LOOKS = 10
+"""In one run, however often others ask; the rest waits for the next run."""
 
 
 @flow(name="refresh", persist_result=False)
@@ -93,16 +98,33 @@ async def refresh_documents(
     run_id = this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}"
     try:
         with logged_to_server():
-            report = await _run_engine(config, request, run_id, ports)
-        await rename(this, f"refresh {name} {outcome(report)}")
-        if report.exit_code == 4:
-            raise SomeUnreachable(report)
+            reports = await _looks(config, request, run_id, ports)
+        await rename(this, f"refresh {name} {outcome(*reports)}")
+        if reports[-1].exit_code == 4:
+            raise SomeUnreachable(reports[-1])
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
         await rename(this, f"refresh {name} {ending(error)}")
         if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
             raise
         return await _not_done(config, error, run_id)
-    return done(report)
+    return done(*reports)
+
+
+async def _looks(
+    config: Config, request: Request, run_id: str, ports: Ports | None
+) -> list[Report]:
+    """Refreshes, and again while there is something that others asked for meanwhile.
+
+    They may have found the store held by this run and have left their work to it.
+    """
+    reports = [await _run_engine(config, request, run_id, ports)]
+    again = replace(request, recheck=False)
+    while len(reports) < MOST_LOOKS and asked_meanwhile(config, request, reports[-1]):
+        logger.info(
+            "Looks again: a change was told of meanwhile.", extra={"event": "refresh.again"}
+        )
+        reports.append(await _run_engine(config, again, f"{run_id}-again{len(reports)}", ports))
+    return reports
 
 
 async def _run_engine(config: Config, request: Request, run_id: str, ports: Ports | None) -> Report:

@@ -3,7 +3,7 @@
 from pipelines.refresh.context import Ports, Request
 from pipelines.refresh.publish import SIGNS, summary
 from pipelines.refresh.report import Estimate, Report, SourceReport
-from pipelines.refresh.run import plan_knowledge, refresh_knowledge
+from pipelines.refresh.run import asked_meanwhile, plan_knowledge, refresh_knowledge
 
 __all__ = [
     "SIGNS",
@@ -12,6 +12,7 @@ __all__ = [
     "Report",
     "Request",
     "SourceReport",
+    "asked_meanwhile",
     "plan_knowledge",
     "refresh_knowledge",
     "summary",

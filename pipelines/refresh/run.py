@@ -76,6 +76,20 @@ def _note(context: Context) -> _Asked:
     return _Asked(inbox.waiting(), at)
 
 
+def asked_meanwhile(config: Config, request: Request, report: Report) -> bool:
+    """Whether somebody asked, after a run took note, for what it can do: it looks again then.
+
+    Args:
+        config: The configuration.
+        request: What the run was asked for.
+        report: How it ended. A listing that broke off would break off again.
+    """
+    if not request.publish or report.exit_code == 4:
+        return False
+    listed = {source.name for source in report.sources if source.complete}
+    return bool(listed & inbox_of(config.store_uri).waiting().keys())
+
+
 def _settle(context: Context, asked: _Asked, report: Report) -> None:
     """Ends the wishes for what was listed to its end, and for what nobody lists."""
     listed = {source.name for source in report.sources if source.complete}

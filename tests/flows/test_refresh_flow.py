@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.artifacts import ProgressBar
-from flows.refresh import refresh, run_on_server
+from flows.refresh import refresh, refresh_documents, run_on_server
 from flows.tasks import as_task
 from pipelines.config import load_config
 from pipelines.decide import roll_back
@@ -28,9 +28,11 @@ from pipelines.errors import (
     StoreFormat,
     UnknownName,
 )
+from pipelines.inbox import Delivery, inbox_of
 from pipelines.knowledge import Signed
 from pipelines.records import Progress
-from pipelines.refresh import Request
+from pipelines.refresh import Ports, Request
+from tests.fakes import HashEncoder
 from tests.flows.runs import (
     ON_SERVER,
     WORD,
@@ -248,3 +250,25 @@ def test_progress_shows_nothing_before_a_pause_has_passed() -> None:
 def test_run_form_explains_every_parameter() -> None:
     explained = refresh.parameters.model_dump()["properties"]
     assert all(shown.get("description") for shown in explained.values()), explained
+
+
+def test_change_that_is_told_of_meanwhile_is_done_before_the_run_ends(project: Path) -> None:
+    box, docs = inbox_of(load_config(project).store_uri), project.parent / "docs"
+
+    def load(*_: Any, **__: Any) -> HashEncoder:
+        if not (docs / "late.md").exists():
+            (docs / "late.md").write_text(f"# Late\n\nAll {WORD} may be late.\n")
+            box.take(Delivery("hook", "1", ("handbook",)), most=10, now=datetime.now(UTC))
+        return HashEncoder(max_tokens=256)
+
+    @flow(name="refresh")
+    async def interrupted(config: str) -> State[Any]:
+        return await refresh_documents(Path(config), Request(), ports=Ports(load_encoder=load))
+
+    state, seen = run(interrupted, project)
+    name = load_config(project).knowledge.name
+    assert seen.name == f"refresh {name} +3, then +1"
+    assert state.message == "+3, then +1. Readers see #2."
+    assert box.waiting() == {}
+    assert box.settled()["handbook"].run == f"{seen.id.hex}-again1"
+    assert "Looks again" in logs_of(seen.id)
