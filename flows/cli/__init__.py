@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from flows.cli import decisions, knowledge, server, sources, start
+from flows.cli import decisions, knowledge, server, sources, start, webhook
 from flows.cli.audit import audit
 from flows.cli.doctor import doctor
 from flows.cli.doors import Answer, Session, answer_or_explain, say, show_warnings
@@ -68,7 +68,7 @@ _AREAS: dict[Group, tuple[App | Callable[..., Answer | None], ...]] = {
         decisions.quarantine_app,
     ),
     _AUDIT: (audit,),
-    _SERVER: (server.up, server.down, doctor),
+    _SERVER: (server.up, server.down, doctor, webhook.webhook_app),
 }
 for _group, _commands in _AREAS.items():
     for _place, _command in enumerate(_commands):

@@ -1,5 +1,6 @@
 """What the user decided, read from ``staleproof.toml`` and the environment."""
 
+from pipelines.config.endpoints import add_endpoint
 from pipelines.config.loader import load_config
 from pipelines.config.models import (
     Action,
@@ -39,6 +40,7 @@ __all__ = [
     "ServerConfig",
     "SourceRule",
     "WebhookConfig",
+    "add_endpoint",
     "describe",
     "load_config",
     "nearest",

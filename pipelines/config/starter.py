@@ -84,7 +84,7 @@ def _lines(model: type[BaseModel], keys: Iterable[str], given: dict[str, Any]) -
         value = given.get(key, field.default)
         if value is PydanticUndefined:
             raise ValueError(f"{model.__name__}.{key} has no default and none was given")
-        lines.append((f"{key} = {_toml(value)}", field.description or ""))
+        lines.append((f"{key} = {toml(value)}", field.description or ""))
     return lines
 
 
@@ -93,11 +93,12 @@ def _aligned(lines: list[_Line]) -> str:
     return "".join(f"{code:<{width}}  # {comment}\n" for code, comment in lines)
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """A value as the file shall say it."""
     if isinstance(value, timedelta):
         value = _short(value)
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(item) for item in value)}]"
+        return f"[{', '.join(toml(item) for item in value)}]"
     # For texts, numbers and booleans TOML writes what JSON writes, but for this one character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -46,6 +46,8 @@ COMMANDS = (
     "up",
     "down",
     "doctor",
+    "webhook add",
+    "webhook test",
 )
 
 
@@ -60,7 +62,7 @@ def apps(under: App, path: str = "") -> dict[str, App]:
 
 
 def test_there_are_the_commands_of_the_interface_and_no_others() -> None:
-    groups = {"queries", "quarantine"}
+    groups = {"queries", "quarantine", "webhook"}
     assert set(apps(app)) - groups == set(COMMANDS)
 
 

@@ -1,0 +1,1 @@
+"""Webhooks: who may ask for a refresh from outside."""
