@@ -61,6 +61,8 @@ def load_config(path: Path | None = None, *, env: Mapping[str, str] = os.environ
     except ValidationError as error:
         found = error.errors(include_url=False)
         problems += [_problem(detail, data, file, origins) for detail in found]
+    else:
+        problems += _unknown_sources(settings, file, origins)
     problems += _secrets(data, file, origins)
     if problems:
         raise _as_error(problems)
@@ -155,6 +157,24 @@ def _secrets(data: dict[str, Any], file: Path, origins: _Origins) -> list[str]:
     ]
 
 
+def _unknown_sources(settings: Settings, file: Path, origins: _Origins) -> list[str]:
+    """A webhook that asks for a source that nobody lists would ask for nothing."""
+    known = [source.name for source in settings.sources]
+    variable = origins.get(("webhook", "endpoints"))
+    place = f"{variable} (environment)" if variable else f"{file}: webhook.endpoints"
+    return [
+        f'{place}[{endpoint.name}].sources: there is no source "{name}"{_meant(name, known)}'
+        for endpoint in settings.webhook.endpoints
+        for name in endpoint.sources
+        if name not in known
+    ]
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = nearest(name, known)
+    return f"; did you mean {near}?" if near else f". Known are: {', '.join(known) or 'none'}"
+
+
 def _unknown_variable(variable: str, known: list[str]) -> str:
     # Without the beginning, which all have in common and which would make all of them near.
     names = [name.removeprefix(PREFIX) for name in (*known, CONFIG_VARIABLE)]
@@ -208,6 +228,8 @@ def _dotted(loc: tuple[int | str, ...], data: Any) -> str:
     """``("sources", 0, "files", "labels")`` -> ``sources[handbook].labels``."""
     text = ""
     for part in loc:
+        if part == "sources" and isinstance(data, dict) and part not in data and "source" in data:
+            return f"{text}.source"  # of an endpoint, where it is short for a list of one
         if isinstance(part, int):
             data = data[part]
             told = (data.get("name") or data.get("match")) if isinstance(data, dict) else None
@@ -239,7 +261,7 @@ def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
 
 
 def _comment(loc: tuple[int | str, ...]) -> str:
-    if loc[-1] == "kind":
+    if loc[-1] == "kind" and loc[0] == "sources":
         return "one of " + ", ".join(SOURCE_KINDS)
     return _model_at(loc).model_fields[str(loc[-1])].description or ""
 

@@ -41,6 +41,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def _named_once(tables: Iterable["DomainPolicy | Endpoint | SourceKeys"]) -> None:
+    twice = [name for name, n in Counter(table.name for table in tables).items() if n > 1]
+    if twice:
+        raise ValueError(f"named differently; more than one is called {', '.join(twice)}")
+
+
 class Section(BaseModel):
     """A table of the file. The description of a field is its comment in a new file."""
 
@@ -242,6 +248,20 @@ class WebhookConfig(Section):
     warm_age: Duration = Field(default=timedelta(days=1), description="and so is an older one")
     endpoints: tuple[Endpoint, ...] = Field(default=(), description="one for each sender")
 
+    @field_validator("endpoints")
+    @classmethod
+    def _each_can_be_taken(
+        cls, value: tuple[Endpoint, ...], info: ValidationInfo
+    ) -> tuple[Endpoint, ...]:
+        _named_once(value)
+        most = info.data.get("max_waiting")
+        large = [one.name for one in value if most is not None and len(one.sources) > most]
+        if large:
+            raise ValueError(
+                f"of at most max_waiting = {most} sources each; {', '.join(large)} names more"
+            )
+        return value
+
 
 class SourceRule(Section):
     """One ``[[sources.rules]]``; what it leaves out is taken from the source."""
@@ -318,7 +338,11 @@ def _is_local(url: str) -> bool:
 
 
 SOURCE_KINDS: dict[str, type[SourceKeys]] = {"files": FilesSource, "git": GitSource}
-TABLES: dict[str, type[Section]] = {"rules": SourceRule, "domains": DomainPolicy}
+TABLES: dict[str, type[Section]] = {
+    "rules": SourceRule,
+    "domains": DomainPolicy,
+    "endpoints": Endpoint,
+}
 """What a list of tables holds, by its key."""
 
 
@@ -353,12 +377,10 @@ class Settings(Section):
 
     @field_validator("sources", "domains")
     @classmethod
-    def _named_once(
+    def _each_has_its_name(
         cls, value: tuple[SourceKeys | DomainPolicy, ...]
     ) -> tuple[SourceKeys | DomainPolicy, ...]:
-        twice = [name for name, n in Counter(s.name for s in value).items() if n > 1]
-        if twice:
-            raise ValueError(f"named differently; more than one is called {', '.join(twice)}")
+        _named_once(value)
         return value
 
 

@@ -10,7 +10,15 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from pipelines.config.loader import FILE_NAME, check_text
-from pipelines.config.models import SOURCE_KINDS, DomainPolicy, Settings, SourceKeys, SourceRule
+from pipelines.config.models import (
+    SOURCE_KINDS,
+    DomainPolicy,
+    Endpoint,
+    Settings,
+    SourceKeys,
+    SourceRule,
+    WebhookConfig,
+)
 
 _Line = tuple[str, str]
 """What TOML reads, and the comment beside it."""
@@ -39,7 +47,8 @@ def template(*, knowledge: str, source: str, kind: Literal["files", "git"], loca
     """
     place = "path" if kind == "files" else "url"
     given = {"name": source, place: location, "domain": source, "labels": ["public"]}
-    text = "\n".join([_HEAD, *_sections(knowledge), _source(kind, given), _rule(), _domain()])
+    examples = [_rule(), _domain(), _endpoint(source)]
+    text = "\n".join([_HEAD, *_sections(knowledge), _source(kind, given), *examples])
     check_text(text, Path(FILE_NAME))
     return text
 
@@ -51,7 +60,8 @@ def _sections(knowledge: str) -> list[str]:
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             head = (f"[{name}]", field.description or "")
-            sections.append(_aligned([head, *_lines(model, model.model_fields, given)]))
+            keys = [key for key in model.model_fields if key != "endpoints"]  # tables of their own
+            sections.append(_aligned([head, *_lines(model, keys, given)]))
     return sections
 
 
@@ -71,6 +81,17 @@ def _rule() -> str:
 def _domain() -> str:
     head = ("[[domains]]", Settings.model_fields["domains"].description or "")
     return _example([head, *_lines(DomainPolicy, DomainPolicy.model_fields, _DOMAIN)])
+
+
+def _endpoint(source: str) -> str:
+    head = ("[[webhook.endpoints]]", WebhookConfig.model_fields["endpoints"].description or "")
+    given = {
+        "name": source,
+        "kind": "github",
+        "sources": [source],
+        "secret_env": "WEBHOOK_SECRET",
+    }
+    return _example([head, *_lines(Endpoint, Endpoint.model_fields, given)])
 
 
 def _example(lines: list[_Line]) -> str:

@@ -112,6 +112,8 @@ def _database_url(value: str) -> str:
 def _variable(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
         raise ValueError("the name of an environment variable, not what it holds")
+    if value.startswith("STALEPROOF_"):  # the loader would take it for a typing error
+        raise ValueError("a name that does not begin with STALEPROOF_: those override settings")
     return value
 
 

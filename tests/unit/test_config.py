@@ -18,7 +18,7 @@ from pipelines.config import (
     parse_duration,
     template,
 )
-from pipelines.config.models import SOURCE_KINDS, DomainPolicy, Settings, SourceRule
+from pipelines.config.models import SOURCE_KINDS, DomainPolicy, Endpoint, Settings, SourceRule
 from pipelines.errors import ConfigError, UnknownName
 
 DEMO = Path(__file__).parents[2] / "staleproof.toml"
@@ -128,6 +128,10 @@ def test_other_encoding_is_named(tmp_path: Path) -> None:
 
 
 RULE = '[[sources.rules]]\nmatch = "a/**"\n'
+HOOK = (
+    FILES + '[[webhook.endpoints]]\nname = "push"\nkind = "github"\nsource = "docs"\n'
+    'secret_env = "PUSH_SECRET"\n'
+)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +180,55 @@ RULE = '[[sources.rules]]\nmatch = "a/**"\n'
         (KNOWLEDGE + '[server]\nauth_env = "admin:pw"', "must be the name of an environment var"),
         (KNOWLEDGE + '[server]\nnotify = "ops"', "must be type/name of a block, or empty"),
         (KNOWLEDGE + "[server]\nkeep_runs_days = 0", "server.keep_runs_days = 0: must be at least"),
+        (
+            KNOWLEDGE + HOOK + "knd = 1",
+            "webhook.endpoints[push].knd: unknown key; did you mean kin",
+        ),
+        (
+            KNOWLEDGE + HOOK.replace('kind = "github"', ""),
+            "endpoints[push].kind: missing: how it is",
+        ),
+        (
+            KNOWLEDGE + HOOK.replace('"github"', '"git"'),
+            "must be 'github', 'gitlab', 'standard' or",
+        ),
+        (
+            KNOWLEDGE + HOOK.replace('source = "docs"', ""),
+            "endpoints[push].sources: missing: which",
+        ),
+        (KNOWLEDGE + HOOK + 'sources = ["docs"]', "must be source or sources, not both"),
+        (
+            KNOWLEDGE + HOOK.replace('"docs"\nse', '"a,b"\nse'),
+            'push].source = "a,b": must be one w',
+        ),
+        (
+            KNOWLEDGE + HOOK.replace('"docs"\nse', "5\nse"),
+            "endpoints[push].source = 5: must be a te",
+        ),
+        (
+            KNOWLEDGE + HOOK.replace('"docs"\nse', '"dosc"\nse'),
+            'webhook.endpoints[push].sources: there is no source "dosc"; did you mean docs?',
+        ),
+        (KNOWLEDGE + HOOK.replace('"docs"\nse', '"zz"\nse'), 'no source "zz". Known are: docs'),
+        (KNOWLEDGE + HOOK + HOOK.replace(FILES, ""), "more than one is called push"),
+        (
+            KNOWLEDGE + HOOK.replace("PUSH_SECRET", "hush hush"),
+            "must be the name of an environment",
+        ),
+        (
+            KNOWLEDGE + HOOK.replace("PUSH_SECRET", "STALEPROOF_SECRET"),
+            "must be a name that does not begin with STALEPROOF_",
+        ),
+        (KNOWLEDGE + HOOK.replace('"push"', '"a/b"'), "must be made of a-z, 0-9 and dashes"),
+        (KNOWLEDGE + "[webhook]\nmax_waiting = 0", "webhook.max_waiting = 0: must be at least 1"),
+        (
+            (KNOWLEDGE + HOOK + "[webhook]\nmax_waiting = 1").replace(
+                'source = "docs"', 'sources = ["docs", "wiki"]'
+            )
+            + "\n"
+            + GIT,
+            "must be of at most max_waiting = 1 sources each; push names more",
+        ),
         (KNOWLEDGE + "[sources]", "sources = {}: must be a list"),
         ("sources = [5]\n" + KNOWLEDGE, "sources[#1] = 5: must be a table"),
     ],
@@ -339,8 +392,33 @@ def test_described_configuration_is_json(tmp_path: Path) -> None:
     assert described["sources"][0]["labels"] == ["public"]
 
 
+def test_endpoint_of_one_source_is_one_of_a_list_of_one(tmp_path: Path) -> None:
+    [endpoint] = load(tmp_path, KNOWLEDGE + HOOK).webhook.endpoints
+    assert endpoint.sources == ("docs",)
+    listed = HOOK.replace('source = "docs"', 'sources = ["docs"]')
+    assert load(tmp_path, KNOWLEDGE + listed).webhook.endpoints == (endpoint,)
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab", "standard", "hmac"])
+def test_every_kind_of_endpoint_loads_and_is_described_without_its_secret(
+    tmp_path: Path, kind: str
+) -> None:
+    text = KNOWLEDGE + HOOK.replace("github", kind)
+    config = load(tmp_path, text, PUSH_SECRET="hush hush")
+    assert describe(config)["webhook"]["endpoints"] == [
+        {"name": "push", "kind": kind, "sources": ["docs"], "secret_env": "PUSH_SECRET"}
+    ]
+    assert "hush" not in str(describe(config))
+
+
+def test_endpoints_of_the_environment_are_named_by_their_variable(tmp_path: Path) -> None:
+    endpoint = '{name = "push", kind = "hmac", source = "dosc", secret_env = "S"}'
+    message = refusal(tmp_path, KNOWLEDGE + FILES, STALEPROOF_WEBHOOK__ENDPOINTS=f"[{endpoint}]")
+    assert message.startswith("STALEPROOF_WEBHOOK__ENDPOINTS (environment)[push].sources: there is")
+
+
 def uncommented(text: str) -> dict[str, Any]:
-    """The template with its examples of a rule and a domain switched on."""
+    """The template with its examples of a rule, a domain and an endpoint switched on."""
     head, rule = text.split("# [[sources.rules]]")
     return tomllib.loads(head + "[[sources.rules]]" + rule.replace("\n# ", "\n"))
 
@@ -354,6 +432,7 @@ def test_template_shows_every_key_with_its_default(tmp_path: Path, kind: Any) ->
     assert source.keys() == SOURCE_KINDS[kind].model_fields.keys()
     assert source["rules"][0].keys() == SourceRule.model_fields.keys()
     assert shown["domains"][0].keys() == DomainPolicy.model_fields.keys()
+    assert shown["webhook"]["endpoints"][0].keys() == Endpoint.model_fields.keys()
     for section in shown.keys() - {"sources", "domains"}:
         model = Settings.model_fields[section].annotation
         assert shown[section].keys() == model.model_fields.keys()  # type: ignore[union-attr]
@@ -367,6 +446,7 @@ def test_template_with_its_examples_switched_on_is_valid() -> None:
     settings = Settings.model_validate(uncommented(text))
     assert settings.sources[0].rules[0].labels == ("managers",)
     assert settings.domains[0].review is True
+    assert settings.webhook.endpoints[0].sources == ("docs",)
 
 
 def test_every_line_of_the_template_is_explained() -> None:
