@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipelines.config import Config, nearest
 from pipelines.errors import ConfigError
+from pipelines.pages import lasting
 
 FOLDER = "infra/automations"
 SHORTEST_SECONDS = 10
@@ -64,29 +65,39 @@ def _read(config: Config, file: Path, within: float | None) -> Alarm:
         "knowledge": config.knowledge.name,
         "freshness_seconds": f"{max(SHORTEST_SECONDS, shortest):.0f}",
     }
-    try:
-        raw = yaml.safe_load(Template(file.read_text("utf-8")).substitute(values))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, KeyError) as error:
-        said = " ".join(str(error).split())
-        raise ConfigError(f"{file} cannot be read: {said}.", hint="Mend it.") from error
+    raw = _load(file, values | {"within": ""})
     _check_keys(file, "the file", raw, _KEYS, needed=_KEYS)
     trigger = raw["trigger"]
     if within is not None:
         trigger = {**trigger, "within": within}
-    _check_trigger(file, trigger)
+    window = _check_trigger(file, trigger).within
+    # Once more, now that it is known how long the window is that the text speaks of.
+    raw = _load(file, values | {"within": lasting(window.total_seconds()) if window else ""})
+    if not isinstance(raw["actions"], list) or not raw["actions"]:
+        raise ConfigError(f"{file}, actions: a list is expected.", hint="Mend it.")
     for action in raw["actions"]:
         _check_action(file, action)
     name = f"{prefix(config)}{file.stem}"
     return Alarm(name, file, raw["description"], trigger, tuple(raw["actions"]))
 
 
-def _check_trigger(file: Path, raw: Any) -> None:
+def _load(file: Path, values: Mapping[str, str]) -> Any:
+    try:
+        return yaml.safe_load(Template(file.read_text("utf-8")).substitute(values))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, KeyError) as error:
+        said = " ".join(str(error).split())
+        raise ConfigError(f"{file} cannot be read: {said}.", hint="Mend it.") from error
+
+
+def _check_trigger(file: Path, raw: Any) -> Any:
+    """The trigger as Prefect understands it."""
     from prefect.events.schemas.automations import TriggerTypes
 
     trigger = _valid(file, "trigger", TypeAdapter(TriggerTypes).validate_python, raw)
     _check_keys(file, "trigger", raw, type(trigger).model_fields)
     for inner in raw.get("triggers", ()):
         _check_trigger(file, inner)
+    return trigger
 
 
 def _check_action(file: Path, raw: Any) -> None:

@@ -35,6 +35,25 @@ def test_alarm_for_silence_waits_as_long_as_the_strictest_source_allows(config: 
     assert silence.trigger["for_each"]
 
 
+def test_texts_name_the_window_that_is_in_force(config: Config) -> None:
+    def texts(**within: float) -> dict[str, str]:
+        windows = {name.replace("_", "-"): seconds for name, seconds in within.items()}
+        alarms = read_alarms(config, within=windows)
+        return {a.file.stem: f"{a.description} {a.actions}" for a in alarms}
+
+    shipped = texts()
+    assert "No heartbeat for 90 s:" in shipped["heartbeat-lost"]
+    assert "not started within 10 min:" in shipped["pending-too-long"]
+    assert "at most once in 20 min." in shipped["run-again"]
+    assert "to its end within 90 min." in shipped["nothing-runs"]
+    assert "No heartbeat for 5 min:" in texts(heartbeat_lost=300)["heartbeat-lost"]
+    own = config.root / FOLDER
+    shutil.copytree(SHIPPED, own)
+    file = own / "heartbeat-lost.yaml"
+    file.write_text(file.read_text().replace("within: 90", "within: 40"))
+    assert "No heartbeat for 40 s:" in texts()["heartbeat-lost"]
+
+
 def test_automations_of_the_project_come_before_the_shipped_ones(config: Config) -> None:
     own = config.root / FOLDER
     own.mkdir(parents=True)
@@ -67,3 +86,13 @@ def test_mistake_is_told_with_file_and_key(
         read_alarms(config)
     assert f"{file}.yaml" in told.value.message
     assert said in told.value.message
+
+
+@pytest.mark.parametrize("actions", ["", " []", " notify"])
+def test_file_without_actions_is_refused(config: Config, actions: str) -> None:
+    own = config.root / FOLDER
+    own.mkdir(parents=True)
+    before, _, _ = (SHIPPED / "run-again.yaml").read_text().partition("actions:")
+    (own / "run-again.yaml").write_text(f"{before}actions:{actions}\n")
+    with pytest.raises(ConfigError, match=r"run-again\.yaml, actions: a list"):
+        read_alarms(config)
