@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.ops.alarms import FOLDER, read_alarms
+from flows.ops.environment import worker_environment
 from pipelines.config import Config
 from pipelines.errors import ConfigError
 from tests.project import Project, source
@@ -42,7 +43,7 @@ def test_texts_name_the_window_that_is_in_force(config: Config) -> None:
         return {a.file.stem: f"{a.description} {a.actions}" for a in alarms}
 
     shipped = texts()
-    assert "No heartbeat for 90 s:" in shipped["heartbeat-lost"]
+    assert "No heartbeat for 7 min:" in shipped["heartbeat-lost"]
     assert "not started within 10 min:" in shipped["pending-too-long"]
     assert "at most once in 20 min." in shipped["run-again"]
     assert "to its end within 90 min." in shipped["nothing-runs"]
@@ -50,8 +51,17 @@ def test_texts_name_the_window_that_is_in_force(config: Config) -> None:
     own = config.root / FOLDER
     shutil.copytree(SHIPPED, own)
     file = own / "heartbeat-lost.yaml"
-    file.write_text(file.read_text().replace("within: 90", "within: 40"))
+    file.write_text(file.read_text().replace("within: 420", "within: 40"))
     assert "No heartbeat for 40 s:" in texts()["heartbeat-lost"]
+
+
+def test_run_that_outlives_an_outage_of_the_server_is_not_taken_for_lost(config: Config) -> None:
+    environment = worker_environment(config, {})
+    tries = int(environment["PREFECT_CLIENT_MAX_RETRIES"])
+    goes_on = sum(2**one for one in range(1, tries + 1))
+    [lost] = [a for a in read_alarms(config) if a.file.stem == "heartbeat-lost"]
+    beat = int(environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    assert lost.trigger["within"] > goes_on + 2 * beat
 
 
 def test_automations_of_the_project_come_before_the_shipped_ones(config: Config) -> None:
@@ -71,7 +81,7 @@ def test_automations_of_the_project_come_before_the_shipped_ones(config: Config)
         ("nothing-runs", "posture: Proactive", "posture: Patient", "posture"),
         ("nothing-runs", "${knowledge}", "${knowlege}", "knowlege"),
         ("heartbeat-lost", "state: CRASHED", "state: BROKEN", "state"),
-        ("heartbeat-lost", "within: 90", "within: 5", "10 seconds"),
+        ("heartbeat-lost", "within: 420", "within: 5", "10 seconds"),
     ],
 )
 def test_mistake_is_told_with_file_and_key(
