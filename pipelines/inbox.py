@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipelines.errors import StoreError
 
@@ -113,10 +113,7 @@ class Inbox:
 
     def waiting(self) -> dict[str, Wish]:
         """What is asked for and no run has looked at yet, by source; the oldest first."""
-        if not self.path.exists():
-            return {}
-        with self._open() as database:
-            rows = database.execute("SELECT * FROM wishes ORDER BY since, source").fetchall()
+        rows = self._rows("SELECT * FROM wishes ORDER BY since, source")
         return {
             source: Wish(source, datetime.fromisoformat(since), sequence, deliveries, actor)
             for source, since, sequence, deliveries, actor in rows
@@ -154,23 +151,27 @@ class Inbox:
 
     def sequence_of(self, endpoint: str, delivery: str) -> int | None:
         """The sequence of a delivery's wishes; None for one that is not known."""
-        if not self.path.exists():
-            return None
-        with self._open() as database:
-            asked = "SELECT sequence FROM deliveries WHERE endpoint = ? AND id = ?"
-            row = database.execute(asked, (endpoint, delivery)).fetchone()
-        return None if row is None else int(row[0])
+        asked = "SELECT sequence FROM deliveries WHERE endpoint = ? AND id = ?"
+        rows = self._rows(asked, endpoint, delivery)
+        return int(rows[0][0]) if rows else None
 
     def settled(self) -> dict[str, Settled]:
         """By source, the run that looked at it last because somebody asked."""
-        if not self.path.exists():
-            return {}
-        with self._open() as database:
-            rows = database.execute("SELECT * FROM settled").fetchall()
+        rows = self._rows("SELECT * FROM settled")
         return {
             source: Settled(sequence, run, datetime.fromisoformat(at))
             for source, sequence, run, at in rows
         }
+
+    def _rows(self, asked: str, *values: str) -> list[tuple[Any, ...]]:
+        """None where there is no inbox, or where somebody is just making it."""
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            made = "SELECT 1 FROM sqlite_master WHERE name = 'counter'"  # the last table
+            if database.execute(made).fetchone() is None:
+                return []
+            return database.execute(asked, values).fetchall()
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
