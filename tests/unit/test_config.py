@@ -404,7 +404,7 @@ def test_every_kind_of_endpoint_loads_and_is_described_without_its_secret(
     tmp_path: Path, kind: str
 ) -> None:
     text = KNOWLEDGE + HOOK.replace("github", kind)
-    config = load(tmp_path, text, PUSH_SECRET="hush hush")
+    config = load(tmp_path, text, PUSH_SECRET="hush hush")  # noqa: S106
     assert describe(config)["webhook"]["endpoints"] == [
         {"name": "push", "kind": kind, "sources": ["docs"], "secret_env": "PUSH_SECRET"}
     ]
