@@ -199,11 +199,15 @@ class Home:
         """All that a run logged, once its last line is there."""
         only = {"flow_run_id": {"any_": [run_id]}}
 
-        def look() -> str:
-            lines = self._filtered("logs", logs=only, sort="TIMESTAMP_ASC")
-            return "\n".join(line["message"] for line in lines)
+        def ended(lines: list[Json]) -> bool:
+            of_flow = (line["message"] for line in lines if line["name"] == "prefect.flow_runs")
+            return any(message.startswith("Finished in state") for message in of_flow)
 
-        return until(look, lambda text: "Finished in state" in text, "the last line of the log")
+        def look() -> list[Json]:
+            return self._filtered("logs", logs=only, sort="TIMESTAMP_ASC")
+
+        lines = until(look, ended, "the last line of the log")
+        return "\n".join(line["message"] for line in lines)
 
     # What is waited for.
 
@@ -272,9 +276,21 @@ def make_home(folder: Path, env: dict[str, str], commit: str, include: Sequence[
 
 @contextlib.contextmanager
 def kept_up(
-    folder: Path, env: dict[str, str], commit: str, include: Sequence[str]
+    folder: Path,
+    env: dict[str, str],
+    commit: str,
+    include: Sequence[str],
+    *,
+    prepare: Callable[[Home], None] = lambda _: None,
 ) -> Iterator[Home]:
     """The same, while its server and worker run; nothing of it is left behind.
+
+    Args:
+        folder: An empty one.
+        env: Of every command.
+        commit: Where its branch is.
+        include: What is taken of it.
+        prepare: Does something to the project before they are started.
 
     Raises:
         pytest.skip.Exception: There is no bundle here.
@@ -282,6 +298,7 @@ def kept_up(
     if not BUNDLE.is_file():
         pytest.skip("the handbook bundle is not part of the project; HANDBOOK_BUNDLE names it")
     home = make_home(folder, env, commit, include)
+    prepare(home)
     try:
         home("up", "--detach")
         yield home

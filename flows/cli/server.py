@@ -65,7 +65,7 @@ def down(*, session: Given) -> Answer:
 
 def up_data(config: "Config", state: "UpState", *, already: bool = False) -> dict[str, Any]:
     """The JSON of up: where everything is, and its processes."""
-    from flows.ops.environment import api_url, logs_folder
+    from flows.ops.environment import api_url, logs_folder, receiver_url
 
     return {
         "already": already,
@@ -76,6 +76,7 @@ def up_data(config: "Config", state: "UpState", *, already: bool = False) -> dic
             "artifacts": f"{state.url}/v2/artifacts",
             "deployments": f"{state.url}/v2/deployments",
             "api": api_url(config),
+            **({"webhooks": f"{receiver_url(config)}/hooks/"} if config.webhook.endpoints else {}),
             "logs": str(logs_folder(config)),
         },
         "database": state.database,

@@ -9,8 +9,8 @@ from flows.ops.state import forget, read_state
 from pipelines.config import Config
 from pipelines.errors import ServerFailed
 
-_STOP_SECONDS = 60
-"""For a supervisor that stops worker and server in order."""
+_STOP_SECONDS = 90
+"""For a supervisor that stops its programs in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,10 +226,23 @@ def worker_environment(config: Config, env: Mapping[str, str] = os.environ) -> d
 
 
 def child_environment(
-    config: Config, settings: Mapping[str, str], env: Mapping[str, str] = os.environ
+    config: Config,
+    settings: Mapping[str, str],
+    env: Mapping[str, str] = os.environ,
+    *,
+    takes_webhooks: bool = False,
 ) -> dict[str, str]:
-    """A whole environment for a process of ``up``: ours, without what names another server."""
-    inherited = {name: value for name, value in env.items() if name not in _FOREIGN}
+    """A whole environment for a process of ``up``: ours, without what names another server.
+
+    Args:
+        config: The configuration.
+        settings: What the process is told.
+        env: The environment that it adds to.
+        takes_webhooks: Whether it needs the secrets of the endpoints, which no other one sees.
+    """
+    secrets = set() if takes_webhooks else {one.secret_env for one in config.webhook.endpoints}
+    dropped = _FOREIGN | secrets
+    inherited = {name: value for name, value in env.items() if name not in dropped}
     return {
         **inherited,
         **settings,

@@ -1,11 +1,14 @@
 """What is looked at before anything is started: each problem is one sentence, and nothing runs."""
 
 import errno
+import os
 import shutil
 import socket
+from collections.abc import Mapping
 
 from flows.ops.database import check_database
 from flows.ops.environment import auth_string, run_folder
+from flows.webhook.signatures import secret_problem
 from pipelines.config import Config
 from pipelines.errors import ConfigError, ServerFailed, ServerUnavailable
 
@@ -23,6 +26,8 @@ def check_before_start(config: Config) -> None:
     """
     auth_string(config)
     check_port(config)
+    if config.webhook.endpoints:
+        check_receiver(config)
     check_database(config)
 
 
@@ -33,8 +38,42 @@ def check_port(config: Config) -> None:
         ConfigError: This machine has no such address, or we may not listen there.
         ServerUnavailable: Somebody else listens there.
     """
-    host, port = config.server.host, config.server.port
-    where = f"[server] host = {host}, port = {port}"
+    _check_listening("server", config.server.host, config.server.port)
+
+
+def check_receiver(config: Config) -> None:
+    """The same for the receiver of webhooks, and sees that it has its secrets.
+
+    Raises:
+        ConfigError: As above; or the secret of an endpoint is not there.
+        ServerUnavailable: As above.
+    """
+    check_secrets(config)
+    if (config.webhook.host, config.webhook.port) == (config.server.host, config.server.port):
+        raise ConfigError(
+            f"[webhook] port = {config.webhook.port} is the port of [server] too.",
+            hint="Choose another one.",
+        )
+    _check_listening("webhook", config.webhook.host, config.webhook.port)
+
+
+def check_secrets(config: Config, env: Mapping[str, str] = os.environ) -> None:
+    """Sees that every endpoint has a secret that can sign.
+
+    Raises:
+        ConfigError: The first one that has none.
+    """
+    for one in config.webhook.endpoints:
+        problem = secret_problem(one.kind, env.get(one.secret_env, ""))
+        if problem:
+            raise ConfigError(
+                f"webhook.endpoints[{one.name}].secret_env: {one.secret_env} (environment) {problem}.",
+                hint="Set it to what the sender signs with; staleproof webhook add makes one.",
+            )
+
+
+def _check_listening(section: str, host: str, port: int) -> None:
+    where = f"[{section}] host = {host}, port = {port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM
@@ -58,7 +97,8 @@ def check_port(config: Config) -> None:
             ) from error
         raise ServerUnavailable(
             f"Port {port} is taken by another program{_by_whom(port)}.",
-            hint="Stop it, or choose another port: [server] port, or STALEPROOF_SERVER__PORT.",
+            hint=f"Stop it, or choose another port: [{section}] port, or"
+            f" STALEPROOF_{section.upper()}__PORT.",
         ) from error
 
 

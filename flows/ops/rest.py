@@ -3,6 +3,8 @@
 import base64
 import http.client
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +26,12 @@ class Api:
     def of(cls, config: Config) -> "Api":
         """The API of this project's own server."""
         return cls(api_url(config), auth_string(config))
+
+    @classmethod
+    def in_use(cls, config: Config, env: Mapping[str, str] = os.environ) -> "Api":
+        """The API of the server that the environment names, else of this project's own."""
+        url = env.get("PREFECT_API_URL", "").rstrip("/")
+        return cls(url, env.get("PREFECT_API_AUTH_STRING") or None) if url else cls.of(config)
 
     def ask(self, method: str, path: str, body: object = None, *, seconds: float = 10) -> Any:
         """The answer, read as JSON.
@@ -53,6 +61,14 @@ class Api:
             return json.loads(read) if read else None
         except ValueError as error:
             raise OSError(f"{method} {path} is not answered with JSON") from error
+
+    def is_well(self, *, seconds: float = 5) -> bool:
+        """The same of something else than a Prefect server: whether ``/health`` is answered 2xx."""
+        try:
+            self.ask("GET", "/health", seconds=seconds)
+        except OSError:
+            return False
+        return True
 
     def is_healthy(self, *, seconds: float = 5) -> bool:
         """Whether the server answers that it is well."""

@@ -44,6 +44,10 @@ class Command:
     """How long it may take from its start until it is ready."""
     stop_seconds: float = 20
     """How long it may take to end when asked to; then it is killed."""
+    leaves: bool = False
+    """Whether it ends by itself, with exit code 0, to be started anew: nothing to tell people."""
+    is_needed: bool = True
+    """Whether all is stopped where it ends again and again; else it is tried for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,21 +192,28 @@ class Supervisor:
                 child.process, child.id, child.since, child.started = _spawn(child.command)
                 child.restarts, child.again_at = child.restarts + 1, None
                 said = "The %s runs again (process %d, restart %d)."
-                logger.warning(said, child.command.name, child.process.pid, child.restarts)
+                level = logging.WARNING if child.quick_ends else logging.INFO
+                logger.log(level, said, child.command.name, child.process.pid, child.restarts)
                 self.on_change(self.states())
             return
         if child.process.poll() is None:
             return
+        self._ended(child, left=child.command.leaves and child.process.returncode == 0)
+        self.on_change(self.states())
+
+    def _ended(self, child: _Child, *, left: bool) -> None:
         quick = time.monotonic() - child.started < self.backoff.quick_seconds
-        child.quick_ends = child.quick_ends + 1 if quick else 1
-        if child.quick_ends >= self.backoff.give_up_after:
+        child.quick_ends = 0 if left else child.quick_ends + 1 if quick else 1
+        if child.command.is_needed and child.quick_ends >= self.backoff.give_up_after:
             raise _gave_up(child.command, child.quick_ends)
         delay = self.backoff.delay(child.quick_ends)
         child.again_at = time.monotonic() + delay
+        if left:
+            logger.info("The %s left and is started anew.", child.command.name)
+            return
         said = "The %s ended (%s); it is started again in %.0f s. Its log: %s"
         how = _how(child.process.returncode)
         logger.warning(said, child.command.name, how, delay, child.command.log)
-        self.on_change(self.states())
 
 
 def _spawn(

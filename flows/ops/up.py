@@ -1,4 +1,4 @@
-"""Starts the Prefect server, what it shall run, and a worker, in order; keeps them running."""
+"""Starts the Prefect server, what runs on it, and who takes webhooks; keeps them running."""
 
 import json
 import os
@@ -19,6 +19,7 @@ from flows.ops.environment import (
     child_environment,
     client_environment,
     logs_folder,
+    receiver_url,
     run_folder,
     server_environment,
     worker_environment,
@@ -29,6 +30,7 @@ from flows.ops.processes import ProcessId, reap
 from flows.ops.rest import Api
 from flows.ops.state import ProcessState, UpState, forget, write_state
 from flows.ops.supervise import Backoff, Command, Supervisor
+from flows.warm.life import find_lane
 from pipelines import errors
 from pipelines.config import Config
 from pipelines.errors import ServerFailed, ServerUnavailable, StaleproofError
@@ -131,6 +133,12 @@ def _start(config: Config, supervisor: Supervisor, listener: Listener) -> None:
         listener.on_step(f"runs that are Crashed now, for their process was gone: {lost}")
     listener.on_step("starting the worker")
     supervisor.start(worker_command(config))
+    if config.webhook.endpoints:
+        listener.on_step("starting the receiver of webhooks")
+        supervisor.start(receiver_command(config))
+        if config.webhook.warm:
+            listener.on_step("starting the warm lane")
+            supervisor.start(warm_command(config))
 
 
 def _crash_lost_runs(config: Config) -> int:
@@ -192,6 +200,33 @@ def worker_command(config: Config) -> Command:
         cwd=config.root,
         log=logs_folder(config) / "worker.log",
         is_ready=is_ready,
+    )
+
+
+def receiver_command(config: Config) -> Command:
+    """The receiver of webhooks; ready when it says that it can take deliveries."""
+    settings = client_environment(config)
+    return Command(
+        name="receiver",
+        argv=(sys.executable, "-P", "-m", "flows.webhook", str(config.path)),
+        env=child_environment(config, settings, takes_webhooks=True),
+        cwd=config.root,
+        log=logs_folder(config) / "receiver.log",
+        is_ready=Api(receiver_url(config)).is_well,
+    )
+
+
+def warm_command(config: Config) -> Command:
+    """The warm lane; ready when it is there, for it loads what it needs in its own time."""
+    return Command(
+        name="warm lane",
+        argv=(sys.executable, "-P", "-m", "flows.warm", str(config.path)),
+        env=child_environment(config, worker_environment(config)),
+        cwd=config.root,
+        log=logs_folder(config) / "warm.log",
+        is_ready=lambda: find_lane(config) is not None,
+        leaves=True,
+        is_needed=False,  # without it the worker does the same, later
     )
 
 

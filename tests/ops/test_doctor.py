@@ -27,7 +27,7 @@ from tests.project import Project
 NAMES = [
     "python", "packages", "telemetry", "configuration", "permissions", "disk", "store", "lock",
     "suites", "embedder", "up", "port", "database", "server", "work pool", "deployments",
-    "automations", "schedules",
+    "automations", "schedules", "receiver", "warm lane", "inbox",
 ]  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from flows.ops.doctor.server import (
     look_at_server,
     look_at_up,
 )
+from flows.ops.doctor.webhooks import look_at_inbox, look_at_receiver, look_at_warm_lane
 from flows.ops.environment import api_url, auth_string
 from flows.ops.rest import Api
 from flows.ops.state import running
@@ -75,6 +76,9 @@ _PROBES = (
     _Probe("deployments", look_at_deployments, put_deployments_right, asks_server=True),
     _Probe("automations", look_at_automations, put_automations_right, asks_server=True),
     _Probe("schedules", look_at_schedules, asks_server=True),
+    _Probe("receiver", look_at_receiver),
+    _Probe("warm lane", look_at_warm_lane),
+    _Probe("inbox", look_at_inbox),
 )
 
 

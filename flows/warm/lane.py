@@ -1,0 +1,136 @@
+"""The warm lane: watches the inbox, and refreshes what others ask for, one run after the other."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect.events.worker import EventsWorker
+
+from flows.faults import fault, where
+from flows.ops.rest import Api
+from flows.warm.asked import can_be_done, is_held, not_looked_at, pressing, reason_of
+from flows.warm.encoders import Encoders
+from flows.warm.life import Bounds
+from flows.warm.pace import Pace
+from flows.warm.run import own_events, run_here, warm_flow
+from flows.warm.server import deployment_id, is_busy, start_run
+from pipelines.config import Config, load_config
+from pipelines.errors import StaleproofError
+from pipelines.inbox import Wish, inbox_of
+from pipelines.refresh import Ports
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+_LONGEST_AWAY_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class WarmLane:
+    """One process that serves one configuration, until it is asked to stop or has lived enough."""
+
+    config_path: Path
+    api: Api
+    encoders: Encoders = field(default_factory=Encoders)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    pace: Pace = field(default_factory=Pace)
+    _events: EventsWorker | None = None
+    _away_seconds: float = 0.0
+    """How long it waits after what it stands on did not answer; 0 where it did."""
+    _running: "tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None" = None
+    _idle: threading.Event = field(default_factory=threading.Event)
+    """Set while no run goes on."""
+
+    def serve(self, bounds: Bounds) -> None:
+        """Until ``stopping`` is set, or a bound is passed; leaves between runs."""
+        inbox, after_run = inbox_of(load_config(self.config_path).store_uri), False
+        self._idle.set()
+        while not self.stopping.wait(self._away_seconds or POLL_SECONDS):
+            why = bounds.passed(after_run=after_run)
+            if why:
+                logger.info("Leaves, to be started anew: %s.", why, extra={"event": "warm.left"})
+                return
+            after_run = False
+            try:
+                after_run = bool(inbox.waiting()) and self.look()
+            except (OSError, StaleproofError) as error:
+                self._wait_longer(error)
+            else:
+                self._away_seconds = 0.0
+
+    def look(self) -> bool:
+        """Makes one run, if there is something that may be looked at now.
+
+        Returns:
+            Whether there was.
+
+        Raises:
+            OSError: The server does not answer.
+            StaleproofError: Configuration or store cannot be used.
+        """
+        config, now = load_config(self.config_path), datetime.now(UTC)
+        wishes = pressing(inbox_of(config.store_uri).waiting(), now)
+        names = self.pace.allowed(wishes, time.monotonic())
+        if not names or is_held(config):
+            return False
+        deployment = deployment_id(self.api, config)
+        if is_busy(self.api, deployment):
+            return False
+        asked = can_be_done(config, {name: wishes[name] for name in names}, now)
+        if asked:
+            self._run(config, deployment, asked)
+        return bool(asked)
+
+    def break_off(self, seconds: float) -> bool:
+        """Ends the run that goes on, which becomes Crashed; called by another thread.
+
+        Args:
+            seconds: How long to wait until the server knows.
+
+        Returns:
+            Whether it knows.
+        """
+        if self._running is not None:
+            loop, task = self._running
+            loop.call_soon_threadsafe(task.cancel)
+        return self._idle.wait(seconds)
+
+    def _run(self, config: Config, deployment: str, asked: Mapping[str, Wish]) -> None:
+        self._events, reason = own_events(self._events), reason_of(asked.values())
+        run = start_run(self.api, deployment, sources=tuple(asked), reason=reason)
+        try:
+            asyncio.run(self._taken(run))
+        except asyncio.CancelledError:
+            logger.warning("Run %s was broken off: this process is to stop.", run)
+        except Exception as error:  # noqa: BLE001 - a door: one run must not end the lane
+            logger.error("Run %s broke off with %s.\n%s", run, fault(error), where(error))
+        finally:
+            self._running = None
+        # Also where another process runs it: until it has looked, this is no reason to hurry.
+        inbox = inbox_of(config.store_uri)
+        failed = not_looked_at(inbox, asked)
+        more = bool(pressing(inbox.waiting(), datetime.now(UTC)).keys() - failed)
+        self.pace.ran(asked, failed, more=more, now=time.monotonic())
+
+    async def _taken(self, run: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio.run makes one
+        self._running = asyncio.get_running_loop(), task
+        self._idle.clear()
+        try:
+            state = await run_here(run, warm_flow(Ports(load_encoder=self.encoders)))
+        finally:
+            self._idle.set()
+        said = "is run by another process" if state is None else state.name
+        logger.info("Run %s: %s.", run, said, extra={"event": "warm.ran"})
+
+    def _wait_longer(self, error: Exception) -> None:
+        """After an error of what it stands on: tells of the first one, and asks less often."""
+        if not self._away_seconds:
+            logger.warning("What is asked for waits: %s", error)
+        self._away_seconds = min(2 * self._away_seconds or 1.0, _LONGEST_AWAY_SECONDS)

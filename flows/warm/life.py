@@ -1,0 +1,118 @@
+"""The life of a warm lane: at most one a project, known to others, and not longer than it should be."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from flows.ops.environment import run_folder
+from flows.ops.processes import ProcessId, is_alive
+from pipelines.config import Config
+from pipelines.errors import ServerUnavailable
+
+_LOCK_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A warm lane that runs."""
+
+    process: ProcessId
+    since: str
+    """When it was started, ISO 8601."""
+    ready: bool
+    """Whether the model is loaded."""
+
+    @property
+    def memory_mb(self) -> int:
+        """What it holds now."""
+        return held_mb(self.process.pid)
+
+
+def lane_file(config: Config) -> Path:
+    """Where a lane says that it is there."""
+    return run_folder(config) / "warm.json"
+
+
+def find_lane(config: Config) -> Lane | None:
+    """The warm lane of this project, if one runs."""
+    try:
+        said = json.loads(lane_file(config).read_text(encoding="utf-8"))
+        lane = Lane(ProcessId(**said["process"]), said["since"], bool(said["ready"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return lane if is_alive(lane.process) else None
+
+
+@contextlib.contextmanager
+def alone(config: Config) -> Iterator[None]:
+    """At most one lane of a project; the system frees the lock when its process ends.
+
+    Raises:
+        ServerUnavailable: There is another one.
+    """
+    run_folder(config).mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(run_folder(config) / "warm.lock")
+    try:
+        lock.acquire(timeout=_LOCK_SECONDS)
+    except Timeout as error:
+        raise ServerUnavailable(
+            "Another warm lane of this project runs.", hint="staleproof up starts one itself."
+        ) from error
+    try:
+        yield
+    finally:
+        lane_file(config).unlink(missing_ok=True)
+        lock.release()
+
+
+def tell(config: Config, *, ready: bool) -> None:
+    """Says that this process is the lane."""
+    lane = Lane(ProcessId.of(os.getpid()), datetime.now(UTC).isoformat(), ready)
+    file = lane_file(config)
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(asdict(lane)), encoding="utf-8")
+    new.replace(file)
+
+
+def held_mb(pid: int | None = None) -> int:
+    """Megabytes of memory that a process holds; 0 for one that is gone."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss // 1_000_000)
+    except psutil.Error:
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When a lane leaves, to be started anew."""
+
+    memory_mb: int
+    age_seconds: float
+    born: float
+
+    @classmethod
+    def of(cls, config: Config) -> "Bounds":
+        """Those of the configuration, for a lane that begins now."""
+        webhook = config.webhook
+        return cls(webhook.warm_memory_mb, webhook.warm_age.total_seconds(), time.monotonic())
+
+    def passed(self, *, after_run: bool) -> str | None:
+        """Why it is to leave now, or None.
+
+        Memory counts after a run only: a bound below what the model takes must not keep a lane
+        from ever doing something.
+        """
+        held = held_mb()
+        if after_run and held > self.memory_mb:
+            return f"it holds {held:,} MB, and [webhook] warm_memory_mb is {self.memory_mb:,}"
+        if time.monotonic() - self.born > self.age_seconds:
+            return f"it is older than [webhook] warm_age ({self.age_seconds:,.0f} s)"
+        return None

@@ -1,0 +1,88 @@
+"""Runs the flow ``refresh`` in this process, as a run of its deployment like any other.
+
+The run is made due now and at once taken from there to Pending, as a worker does it: that takes
+the deployment's place (one run at a time), and whoever is second is told so by the server. Made
+as Pending in the first place it would take no place, and give back one that is another run's. A
+lane that is killed between the two leaves a run that the worker picks up.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import flow, get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import Abort
+from prefect.flow_engine import run_flow_async
+from prefect.flows import Flow
+from prefect.states import Pending
+from prefect.utilities.engine import propose_state
+
+from flows.refresh import refresh, refresh_documents
+from pipelines.refresh import Ports, Request
+
+RETRIES = 0
+"""The inbox is what is tried again; a run that waits for its next attempt would keep others out."""
+
+
+def warm_flow(ports: Ports) -> Flow[..., Any]:
+    """The flow ``refresh`` as it is deployed, with an encoder that is loaded already."""
+
+    @flow(name=refresh.name, version=refresh.version, persist_result=False)
+    async def warm_refresh(
+        config: str | None = None,
+        sources: tuple[str, ...] = (),
+        recheck: bool = False,
+        publish: bool = True,
+        wait_seconds: float = 0,
+        reason: str = "",
+    ) -> State[Any]:
+        actor = f"prefect: {reason}" if reason else "prefect"
+        request = Request(tuple(sources), recheck, publish, wait_seconds, actor)
+        path = Path(config) if config else None
+        return await refresh_documents(path, request, ports=ports, retries=RETRIES)
+
+    return warm_refresh
+
+
+async def run_here(flow_run_id: str, body: Flow[..., Any]) -> State[Any] | None:
+    """Takes a run that is due, and runs it in this process.
+
+    Returns:
+        Its final state; None where somebody else runs it, or it was cancelled for another one.
+    """
+    taken = await _take(UUID(flow_run_id))
+    if taken is None:
+        return None
+    return await run_flow_async(
+        body, flow_run=taken, parameters=taken.parameters, return_type="state"
+    )
+
+
+async def _take(flow_run_id: UUID) -> FlowRun | None:
+    async with get_client() as client:
+        try:
+            state = await propose_state(client, Pending(), flow_run_id=flow_run_id)
+        except Abort:  # a worker was quicker
+            return None
+        if not state.is_pending():
+            return None
+        await client.update_flow_run(flow_run_id, infrastructure_pid=str(os.getpid()))
+        return await client.read_flow_run(flow_run_id)
+
+
+def own_events(known: EventsWorker | None) -> EventsWorker:
+    """The one thread that sends events, started outside of any run.
+
+    It keeps the context of whoever emits first, and would relate all later events to that run.
+
+    Args:
+        known: The one that this gave last; another one was started by a run since.
+    """
+    worker = EventsWorker.instance()
+    if known is not None and worker is not known:
+        worker.drain()
+        worker = EventsWorker.instance()
+    return worker
