@@ -2,21 +2,25 @@
 
 from typing import Any
 
+_HMAC = "^sha256=[0-9a-f]{64}$"
+_SECONDS = "^[0-9]{1,12}$"
+_ID = "^[!-~]{1,200}$"
 _HEADERS = {
-    "X-Hub-Signature-256": "github: sha256= and the HMAC of the body",
-    "X-GitHub-Delivery": "github: the id",
-    "X-GitHub-Event": "github: push asks for a refresh, others for nothing",
-    "X-Gitlab-Token": "gitlab: the secret",
-    "X-Gitlab-Event-UUID": "gitlab: the id, where there is no Idempotency-Key",
-    "Idempotency-Key": "gitlab: the id",
-    "X-Gitlab-Event": "gitlab: Push Hook and Tag Push Hook ask for a refresh, others for nothing",
-    "webhook-id": "standard: the id",
-    "webhook-timestamp": "standard: Unix seconds",
-    "webhook-signature": "standard: v1, and the HMAC in Base64",
-    "X-Delivery": "hmac: the id, without dots",
-    "X-Timestamp": "hmac: Unix seconds, within 5 minutes",
-    "X-Signature-256": "hmac: sha256= and the HMAC of {X-Timestamp}.{X-Delivery}.{body}",
+    "X-Hub-Signature-256": ("github: the HMAC of the body", _HMAC),
+    "X-GitHub-Delivery": ("github: the id", _ID),
+    "X-GitHub-Event": ("github: push asks for a refresh, others for nothing", ""),
+    "X-Gitlab-Token": ("gitlab: the secret", ""),
+    "X-Gitlab-Event-UUID": ("gitlab: the id, where there is no Idempotency-Key", _ID),
+    "Idempotency-Key": ("gitlab: the id", _ID),
+    "X-Gitlab-Event": ("gitlab: Push Hook and Tag Push Hook ask for a refresh, others do not", ""),
+    "webhook-id": ("standard: the id", _ID),
+    "webhook-timestamp": ("standard: Unix seconds, within 5 minutes", _SECONDS),
+    "webhook-signature": ("standard: v1, and the HMAC in Base64", ""),
+    "X-Delivery": ("hmac: the id, without dots", _ID),
+    "X-Timestamp": ("hmac: Unix seconds, within 5 minutes", _SECONDS),
+    "X-Signature-256": ("hmac: the HMAC of {X-Timestamp}.{X-Delivery}.{body}", _HMAC),
 }
+"""What it is, and its pattern where it has one. Which are needed hangs on the endpoint's kind."""
 
 
 def _object(**properties: str) -> dict[str, Any]:
@@ -61,9 +65,9 @@ HOOK: dict[str, Any] = {
                     "name": name,
                     "in": "header",
                     "description": description,
-                    "schema": {"type": "string"},
+                    "schema": {"type": "string"} | ({"pattern": pattern} if pattern else {}),
                 }
-                for name, description in _HEADERS.items()
+                for name, (description, pattern) in _HEADERS.items()
             ),
         ],
         "requestBody": {

@@ -203,7 +203,7 @@ HOOK = (
         ),
         (
             KNOWLEDGE + HOOK.replace('"docs"\nse', "5\nse"),
-            "endpoints[push].source = 5: must be a te",
+            "endpoints[push].source = 5: must be a text",
         ),
         (
             KNOWLEDGE + HOOK.replace('"docs"\nse', '"dosc"\nse'),
