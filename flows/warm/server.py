@@ -105,8 +105,10 @@ def _was_crowded_out(run: dict[str, Any]) -> bool:
 
 
 def _went_on(run: dict[str, Any], at: datetime) -> bool:
-    begun, ended = _time(run["start_time"]), run["end_time"]
-    return begun - _SOON <= at and (ended is None or _time(ended) >= at)
+    begun, ended = run["start_time"], run["end_time"]
+    if begun == ended:
+        return False  # cancelled before it began
+    return _time(begun) - _SOON <= at and (ended is None or _time(ended) >= at)
 
 
 def _sources(run: dict[str, Any], known: Collection[str]) -> Collection[str]:
