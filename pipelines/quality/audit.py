@@ -17,7 +17,7 @@ from pipelines.quality.canaries import (
 )
 from pipelines.quality.checks import Checks
 from pipelines.quality.chunks import chunk_columns, concatenated, passages_of
-from pipelines.quality.measure import Measures, measure, unexplained_shift
+from pipelines.quality.measure import Measures, measure, measure_published, unexplained_shift
 from pipelines.quality.publication import (
     Audited,
     moves_of,
@@ -135,7 +135,7 @@ def audit_candidate(
 def _measured(subject: Subject, questions: Vectors | None) -> tuple[Measures | None, Measures]:
     published, before = subject.published, None
     if published is not None:
-        before = measure(
+        before = measure_published(
             subject.store,
             published.state,
             questions=questions if _same_embedder(subject) else None,

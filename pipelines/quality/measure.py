@@ -60,6 +60,40 @@ class Measures:
     prints: Prints
 
 
+_remembered: dict[tuple[object, ...], Measures] = {}
+"""What was measured last: of a process that refreshes again and again, what is published now."""
+
+
+def measure_published(
+    store: Store,
+    state: State,
+    *,
+    questions: Vectors | None,
+    withheld: Iterable[str],
+    apart: Iterable[str],
+) -> Measures:
+    """As ``measure``, of a state that this process may have measured when it was a candidate.
+
+    The rows of a state never change, so that what was measured of them holds.
+    """
+    withheld, apart = frozenset(withheld), frozenset(apart)
+    known = _remembered.get(_key(store, state, questions, withheld, apart))
+    if known is not None:
+        return known
+    return measure(store, state, questions=questions, withheld=withheld, apart=apart)
+
+
+def _key(
+    store: Store,
+    state: State,
+    questions: Vectors | None,
+    withheld: frozenset[str],
+    apart: frozenset[str],
+) -> tuple[object, ...]:
+    asked = None if questions is None else questions.tobytes()
+    return (store.uri, state, asked, withheld, apart)
+
+
 def measure(
     store: Store,
     state: State,
@@ -81,11 +115,12 @@ def measure(
     """
     dimension = store.at(*state).schema.field("vector").type.list_size
     asked = np.empty((0, dimension), np.float32) if questions is None else questions
-    seen = _Pass(dimension, _Nearest(asked), frozenset(withheld), frozenset(apart))
+    withheld, apart = frozenset(withheld), frozenset(apart)
+    seen = _Pass(dimension, _Nearest(asked), withheld, apart)
     for batch in streamed(store, state, COLUMNS):
         if batch.num_rows:
             seen.add(batch)
-    return Measures(
+    measured = Measures(
         state=state,
         documents=seen.documents,
         sums={name: Sum(seen.rows[name], total) for name, total in seen.totals.items()},
@@ -93,6 +128,9 @@ def measure(
         withheld=seen.withheld,
         prints=_joined(seen.prints),
     )
+    _remembered.clear()
+    _remembered[_key(store, state, questions, withheld, apart)] = measured
+    return measured
 
 
 class _Nearest:
@@ -103,8 +141,13 @@ class _Nearest:
         self._scores = np.full((len(questions), TOP), -np.inf, dtype=np.float32)
         self._uris = np.full((len(questions), TOP), "", dtype=object)
 
+    @property
+    def asked(self) -> bool:
+        """Whether there are questions."""
+        return bool(len(self._questions))
+
     def add(self, unit: Vectors, uris: npt.NDArray[np.object_]) -> None:
-        if not len(self._questions) or not len(uris):
+        if not len(uris):
             return
         scores = self._questions @ unit.T
         best = _highest(scores)
@@ -136,13 +179,16 @@ class _Pass:
 
     def add(self, batch: pa.RecordBatch) -> None:
         uris, sources = (_names(batch, name) for name in ("uri", "source"))
-        matrix, good = _finite(batch)
+        matrix, lengths = _measured(batch)
         self._count(uris, sources)
         self.prints.append(_printed(batch, matrix, sources))
-        unit = matrix / np.where(good, np.linalg.norm(matrix, axis=1), 1)[:, None]
-        self._sum(unit, sources, good & ~_among(batch, self.apart))
-        shown = good & ~_among(batch, self.withheld)
-        self.nearest.add(unit[shown].astype(np.float32), uris[shown])
+        good = lengths > 0
+        weights = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=good)
+        self._sum(matrix, weights, sources, good & ~_among(batch, self.apart))
+        if self.nearest.asked:
+            shown = good & ~_among(batch, self.withheld)
+            unit = matrix[shown] * weights[shown, None]
+            self.nearest.add(unit.astype(np.float32), uris[shown])
 
     def _count(self, uris: npt.NDArray[np.object_], sources: npt.NDArray[np.object_]) -> None:
         names, first, counts = np.unique(uris, return_index=True, return_counts=True)
@@ -151,12 +197,17 @@ class _Pass:
             self.documents[uri] = (known, before + count)
 
     def _sum(
-        self, unit: Floats, sources: npt.NDArray[np.object_], counted: npt.NDArray[np.bool_]
+        self,
+        matrix: Vectors,
+        weights: Floats,
+        sources: npt.NDArray[np.object_],
+        counted: npt.NDArray[np.bool_],
     ) -> None:
+        """Adds up unit vectors as a product of weights and vectors, which makes no copy of them."""
         for source in set(sources.tolist()):
             mine = counted & (sources == source)
             total = self.totals.get(source, np.zeros(self.dimension))
-            self.totals[source] = total + unit[mine].sum(axis=0)
+            self.totals[source] = total + np.where(mine, weights, 0).astype(np.float32) @ matrix
             self.rows[source] = self.rows.get(source, 0) + int(mine.sum())
 
 
@@ -172,19 +223,29 @@ def _among(batch: pa.RecordBatch, uris: Collection[str]) -> npt.NDArray[np.bool_
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _finite(batch: pa.RecordBatch) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Vectors ``(n, d)`` with zeros for what has no direction, and which have one."""
+def _measured(batch: pa.RecordBatch) -> tuple[Vectors, Floats]:
+    """Vectors ``(n, d)`` and their lengths; zeros and length 0 for what has no direction."""
     flat = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
-    matrix = flat.reshape(batch.num_rows, -1).astype(np.float64)
-    good = np.isfinite(matrix).all(axis=1)
-    matrix[~good] = 0.0
-    return matrix, good & matrix.any(axis=1)
+    matrix = flat.reshape(batch.num_rows, -1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares: Vectors = np.einsum("ij,ij->i", matrix, matrix)
+    lengths: Floats = np.sqrt(squares.astype(np.float64))
+    doubtful = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+    if doubtful.size:  # not finite; or too large or too small to be squared in float32
+        exact = matrix[doubtful].astype(np.float64)
+        broken = ~np.isfinite(exact).all(axis=1)
+        exact[broken] = 0.0
+        lengths[doubtful] = np.linalg.norm(exact, axis=1)
+        matrix = matrix.copy()
+        matrix[doubtful[broken]] = 0.0
+    return matrix, lengths
 
 
-def _printed(batch: pa.RecordBatch, matrix: Floats, sources: npt.NDArray[np.object_]) -> Prints:
+def _printed(batch: pa.RecordBatch, matrix: Vectors, sources: npt.NDArray[np.object_]) -> Prints:
     hashes = batch.column("text_hash").cast(pa.binary()).to_numpy(zero_copy_only=False)
-    direction = np.random.default_rng(0).standard_normal(matrix.shape[1])
-    return Prints(hashes.astype(np.bytes_), sources, matrix @ direction)
+    direction = np.asarray(np.random.default_rng(0).standard_normal(matrix.shape[1]), np.float32)
+    shadows: Floats = np.asarray(matrix @ direction, dtype=np.float64)
+    return Prints(hashes.astype(np.bytes_), sources, shadows)
 
 
 def _joined(parts: list[Prints]) -> Prints:
