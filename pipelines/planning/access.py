@@ -149,7 +149,7 @@ def is_expired(asked: FrontMatter | None, day: date) -> bool:
 
 def withheld_by_age(domain: str, asked: FrontMatter | None, rules: Rules) -> bool:
     """Whether nobody may see a document because it is past its ``valid_until``."""
-    return rules.domain(domain).expired == "withhold" and is_expired(asked, rules.on)
+    return is_expired(asked, rules.on) and rules.domain(domain).expired == "withhold"
 
 
 def shared(first: Iterable[str], second: Iterable[str]) -> Labels:
