@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flows.audits import audit_summary
 from flows.links import NOWHERE, Links
 from flows.markdown import code, minute, plain, section, sentence, stage_bar, table, within
+from flows.shown import shown
 from pipelines.config import Config, GitSource
 from pipelines.decide import releasable_expectations
 from pipelines.knowledge import QuarantineRow, audits, find_store, quarantine
@@ -279,7 +280,8 @@ class ProgressBar:
         if self._sending is not None:
             await asyncio.wait([asyncio.wrap_future(self._sending)])
         if self._artifact is not None:
-            await self._send(100.0, "done")
+            with shown("The progress of this run"):
+                await self._send(100.0, "done")
 
     async def _send(self, percent: float, text: str) -> None:
         from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from flows.links import find_links
 from flows.overview import Facts, headline, overview
+from flows.shown import shown
 from pipelines.config import Config
 from pipelines.decide import releasable_expectations
 from pipelines.knowledge import (
@@ -49,8 +50,14 @@ async def show_knowledge(config: Config, *, now: datetime) -> None:
     """Keeps ``knowledge-<name>`` as of ``now``.
 
     A new version only where it says something else: its time line is that of what happened. Where
-    nothing but time passed the newest version is written over, so that its ages are right.
+    nothing but time passed the newest version is written over, so that its ages are right. Where it
+    cannot be shown nothing fails: the log of the run says why.
     """
+    with shown(f"The page knowledge-{config.knowledge.name}"):
+        await _show(config, now)
+
+
+async def _show(config: Config, now: datetime) -> None:
     from prefect import get_client
     from prefect.artifacts import acreate_markdown_artifact
     from prefect.client.schemas.actions import ArtifactUpdate

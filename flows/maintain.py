@@ -61,6 +61,7 @@ async def maintain_knowledge(
     try:
         config = load_config(config_path)
     except ConfigError as error:
+        await rename(this, f"maintain {ending(error)}")
         return not_begun(error)
     name, now = config.knowledge.name, datetime.now(UTC)
     await rename(this, f"maintain {name}")

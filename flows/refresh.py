@@ -9,7 +9,6 @@ How a run ends, by the exit code that the command line would give:
 """
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,10 +24,11 @@ from flows.events import emit, failed, unreachable
 from flows.knowledge import show_knowledge
 from flows.links import find_links
 from flows.server import check_server, logged_to_server
+from flows.shown import shown
 from flows.tasks import as_task
 from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
 from pipelines.config import Config, load_config
-from pipelines.errors import ConfigError, StaleproofError
+from pipelines.errors import ConfigError
 from pipelines.records import Happened, Progress
 from pipelines.refresh import Ports, Report, Request, asked_meanwhile, refresh_knowledge
 
@@ -154,7 +154,9 @@ async def _run_engine(config: Config, request: Request, run_id: str, ports: Port
         outcome(report),
         extra={"event": "refresh.ended", "run": run_id},
     )
-    await _show(report, config)
+    with shown("What is shown of the refresh"):
+        await _show(report, config)
+    await show_knowledge(config, now=datetime.now(UTC))
     return report
 
 
@@ -167,7 +169,6 @@ async def _show(report: Report, config: Config) -> None:
     if await show_quarantine(config, links):
         links = links.with_page("quarantine", name)
     await show_receipt(report, config, links)
-    await show_knowledge(config, now=datetime.now(UTC))
 
 
 async def _not_done(config: Config, error: Exception, run_id: str) -> State[Any]:
@@ -181,8 +182,7 @@ async def _not_done(config: Config, error: Exception, run_id: str) -> State[Any]
         return state
     if not state.is_cancelled():
         emit(failed(error, knowledge=name, run=run_id), knowledge=name)
-    with contextlib.suppress(StaleproofError):  # a store that cannot be read has no page
-        await show_knowledge(config, now=datetime.now(UTC))
+    await show_knowledge(config, now=datetime.now(UTC))
     return state
 
 

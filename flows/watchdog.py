@@ -36,6 +36,7 @@ async def watchdog(config: str | None = None) -> State[Any]:
     try:
         settings = load_config(Path(config) if config else None)
     except ConfigError as error:
+        await rename(this, f"watchdog {ending(error)}")
         return not_begun(error)
     name, now = settings.knowledge.name, datetime.now(UTC)
     await rename(this, f"watchdog {name}")

@@ -27,6 +27,7 @@ from tests.flows.runs import (
     artifacts_of,
     events_of,
     ingest,
+    logs_of,
     new_project,
     run,
     tasks_of,
@@ -227,6 +228,29 @@ def test_watchdog_that_finds_the_knowledge_degraded_has_done_its_work(tmp_path: 
 def test_broken_configuration_fails_with_a_clear_sentence(published: Path) -> None:
     published.write_text(published.read_text().replace("store =", "stroe ="))
     for a_flow in (watchdog, maintain):
-        state, _ = run(a_flow, published)
+        state, seen = run(a_flow, published)
+        assert seen.name == f"{a_flow.name} failed, config error"
         assert state.name == "Failed"
         assert "stroe" in str(state.message)
+
+
+def break_a_suite(config: Path) -> None:
+    suite = config.parent / "data/expectations/documents.json"
+    suite.parent.mkdir(parents=True)
+    suite.write_text("{")
+
+
+def test_page_that_cannot_be_shown_takes_nothing_from_what_was_done(published: Path) -> None:
+    name = name_of(published)
+    break_a_suite(published)
+    state, _ = decided(published, action="pause", who="Ann", subject="handbook")
+    assert (state.type.value, str(state.message)) == (
+        "COMPLETED",
+        "Refreshes leave source handbook out until it is resumed. Readers see #1.",
+    )
+    state, seen = run(watchdog, published)
+    assert (state.type.value, seen.name) == ("COMPLETED", f"watchdog {name} unknown")
+    state, seen = run(maintain, published)
+    assert state.type.value == "COMPLETED"
+    assert f"The page knowledge-{name} is as it was" in (logs := logs_of(seen.id))
+    assert "documents.json" in logs

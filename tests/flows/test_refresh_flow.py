@@ -272,3 +272,19 @@ def test_change_that_is_told_of_meanwhile_is_done_before_the_run_ends(project: P
     assert box.waiting() == {}
     assert box.settled()["handbook"].run == f"{seen.id.hex}-again1"
     assert "Looks again" in logs_of(seen.id)
+
+
+def test_refresh_whose_pages_cannot_be_shown_has_published_all_the_same(project: Path) -> None:
+    def load_encoder(model: str, *, root: Path, batch_size: int = 32) -> HashEncoder:
+        suite = project.parent / "data/expectations/documents.json"
+        suite.parent.mkdir(parents=True, exist_ok=True)
+        suite.write_text("{")  # by somebody who edits it meanwhile
+        return HashEncoder(max_tokens=256)
+
+    @flow(name="refresh")
+    async def while_edited(config: str) -> State[Any]:
+        return await refresh_documents(Path(config), Request(), ports=Ports(load_encoder))
+
+    state, seen = run(while_edited, project)
+    assert (state.type.value, str(state.message)) == ("COMPLETED", "+3. Readers see #1.")
+    assert "documents.json" in logs_of(seen.id)
