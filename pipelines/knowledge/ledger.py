@@ -17,6 +17,9 @@ from pipelines.knowledge.store import Store
 State = tuple[str, int]
 """A generation and a version of it."""
 
+LARGEST = 2**63 - 1
+"""A filter that names a larger number is an error of the table's."""
+
 _JSON = ("models", "counts", "deletions", "lag", "deletion_lag", "data_as_of", "audit")
 
 
@@ -113,12 +116,15 @@ def find_publication(store: Store, number: int) -> Publication:
     Raises:
         PublicationNotFound: There is none of that number.
     """
-    rows = store.table("publications").search().where(f"number = {int(number)}").to_arrow()
-    if not rows.num_rows:
+    rows = []
+    if abs(number) <= LARGEST:
+        found = store.table("publications").search().where(f"number = {int(number)}")
+        rows = found.to_arrow().to_pylist()
+    if not rows:
         raise PublicationNotFound(
             f"There is no publication #{number}.", hint="See staleproof history."
         )
-    return _publication(rows.to_pylist()[0])
+    return _publication(rows[0])
 
 
 def earlier_states(store: Store, row: Publication) -> list[Publication]:

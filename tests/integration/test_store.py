@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.answers import import_queries
 from pipelines.errors import ConfigError, PublicationNotFound, StoreError, StoreFormat
-from pipelines.knowledge import find_store, newest, open_store, refresh_lock
+from pipelines.knowledge import find_publication, find_store, newest, open_store, refresh_lock
 from pipelines.knowledge.queries import logged_queries
 from pipelines.knowledge.tables import quoted
 from pipelines.refresh import plan_knowledge
@@ -31,6 +31,14 @@ def test_store_of_another_format_is_refused_naming_both(project: Project) -> Non
 def test_where_there_is_no_store_nothing_is_found(tmp_path: Path) -> None:
     assert find_store(str(tmp_path / "nowhere")) is None
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("number", [0, -1, 2, 2**63, -(10**30)])
+def test_publication_of_a_number_that_never_was_is_not_found(project: Project, number: int) -> None:
+    project.write("a.md", "# A\n\nText.\n")
+    project.refresh()
+    with pytest.raises(PublicationNotFound, match=f"no publication #{number}"):
+        find_publication(project.store, number)
 
 
 def test_two_who_make_the_same_store_end_with_one(tmp_path: Path) -> None:
