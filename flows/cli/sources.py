@@ -63,11 +63,13 @@ def sources(*, session: Given) -> Answer:
 
 
 def _listed(settings: "FilesSource | GitSource", fresh: "SourceFreshness") -> dict[str, Any]:
+    from pipelines.config.values import mask_password
+
     said = fresh.to_dict()
     return {
         "name": settings.name,
         "kind": settings.kind,
-        "location": settings.url if settings.kind == "git" else settings.path,
+        "location": mask_password(settings.url) if settings.kind == "git" else settings.path,
         **{key: said[key] for key in ("state", "health", "why", "last_complete_scan_at", "paused")},
     }
 

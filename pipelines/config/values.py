@@ -12,7 +12,14 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
-_PASSWORD = re.compile(r"(\w://[^\s/@:]*:)[^\s/]+(?=@)|([?&]password=)[^\s&\"]+")
+_PASSWORD = re.compile(
+    r"(\w://[^\s/@:\"]*:)[^\s/\"]+(?=@)"
+    # Whoever makes up a password for a database does not always spell its slashes as %2F.
+    r"|((?:sql|postgres)[\w+]*://[^\s/@:\"]*:)[^\s\"]+(?=@)"
+    # A token may stand alone, without a user.
+    r"|(https?://)[^\s/@:\"]+(?=@)"
+    r"|([?&]password=)[^\s&\"]+"
+)
 LONGEST_DAYS = 36_500
 """So that subtracting it from a date still gives a date."""
 
@@ -81,8 +88,8 @@ def is_loopback(host: str) -> bool:
 
 
 def mask_password(text: str) -> str:
-    """The text with the password of each URL in it left out."""
-    return _PASSWORD.sub(r"\1\2***", text)
+    """The text with the password or token of each URL in it left out."""
+    return _PASSWORD.sub(r"\1\2\3\4***", text)
 
 
 def _host(value: str) -> str:

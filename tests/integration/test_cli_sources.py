@@ -70,3 +70,10 @@ def test_reason_cannot_steer_a_terminal(cli: Cli) -> None:
     cli("sources", "pause", "wiki", "--reason", "\x1b]0;owned\x07")
     for command in (["sources"], ["freshness"], ["status"], ["sources", "pause", "wiki"]):
         assert "\x1b" not in cli(*command)
+
+
+def test_address_of_a_source_is_listed_without_its_password(cli: Cli) -> None:
+    git = '[[sources]]\nname = "w"\nkind = "git"\nurl = "https://me:hunter2@git.example/w.git"\n'
+    cli.project.configure(source(), f'{git}domain = "hr"\nlabels = ["public"]\n')
+    assert "hunter2" not in cli("sources")
+    assert cli.json("sources")["sources"][1]["location"] == "https://me:***@git.example/w.git"

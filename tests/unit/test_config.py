@@ -19,6 +19,7 @@ from pipelines.config import (
     template,
 )
 from pipelines.config.models import SOURCE_KINDS, DomainPolicy, Endpoint, Settings, SourceRule
+from pipelines.config.values import mask_password
 from pipelines.errors import ConfigError, UnknownName
 
 DEMO = Path(__file__).parents[2] / "staleproof.toml"
@@ -466,3 +467,23 @@ def test_template_quotes_any_location(tmp_path: Path, location: str) -> None:
 def test_template_refuses_a_name_that_would_not_load() -> None:
     with pytest.raises(ConfigError, match=r"knowledge\.name"):
         template(knowledge="My Docs", source="docs", kind="files", location="d")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://git.example/a.git", "https://git.example/a.git"),
+        ("https://git.example:8443/a@b/c.git", "https://git.example:8443/a@b/c.git"),
+        ("ssh://git@git.example/a.git", "ssh://git@git.example/a.git"),
+        ("postgresql://me@db/runs", "postgresql://me@db/runs"),
+        ("https://me:secret@git.example/a.git", "https://me:***@git.example/a.git"),
+        ("https://secret@git.example/a.git", "https://***@git.example/a.git"),
+        ("https://:secret@git.example/a.git", "https://:***@git.example/a.git"),
+        ("postgresql://me:se/cr@et@db/runs", "postgresql://me:***@db/runs"),
+        ("postgresql+asyncpg://me:se/cret@db/runs", "postgresql+asyncpg://me:***@db/runs"),
+        ("postgresql://db/runs?password=secret", "postgresql://db/runs?password=***"),
+    ],
+)
+def test_secret_of_a_url_is_not_shown(url: str, shown: str) -> None:
+    assert mask_password(url) == shown
+    assert mask_password(f'["{url}", "x@y"]') == f'["{shown}", "x@y"]'
