@@ -171,7 +171,10 @@ def _load(file: Path) -> Any:
 
 def _declared(file: Path, whole: _File, place: int, raw: Any) -> Declared:
     named = raw.get("name") if isinstance(raw, Mapping) else None
+    # Several flows have a deployment of the same name, that of the knowledge base.
+    entrypoint = raw.get("entrypoint") if isinstance(raw, Mapping) else None
     who = f"deployment {named or f'number {place + 1}'}"
+    who += f" ({entrypoint})" if isinstance(entrypoint, str) else ""
     settings = _checked(file, who, _Deployment, _with_values(raw))
     flow = _load_flow(file, who, settings.entrypoint)
     _check_parameters(file, who, settings, flow)
@@ -255,8 +258,12 @@ def _checked(file: Path, who: str, keys: type[K], raw: Any) -> K:
     try:
         return keys.model_validate(raw)
     except ValidationError as error:
-        # Of what may be one thing or another, what lies deepest was meant.
-        first = max(error.errors(include_url=False), key=lambda problem: len(problem["loc"]))
+        # Of what may be one thing or another, what lies deepest was meant; and where a key is
+        # missing, one that is misspelled beside it.
+        first = max(
+            error.errors(include_url=False),
+            key=lambda problem: (len(problem["loc"]), problem["type"] == "extra_forbidden"),
+        )
         where = ", ".join(part for part in (str(file), who) if part)
         raise ConfigError(f"{where}: {_said(first, keys)}.", hint=_HINT) from error
 

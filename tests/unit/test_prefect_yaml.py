@@ -49,13 +49,13 @@ def test_name_that_yaml_would_read_otherwise_stays_a_text(name: str) -> None:
 
 def test_unknown_key_of_a_deployment_is_named(tmp_path: Path) -> None:
     told = refused(tmp_path, "    concurrency_limit: *one", "    concurency_limit: *one")
-    assert "prefect.yaml, deployment kb" in told.message
+    assert "prefect.yaml, deployment kb (flows.refresh.refresh): " in told.message
     assert "'concurency_limit'; did you mean concurrency_limit?" in told.message
 
 
 def test_unknown_key_of_a_schedule_is_named(tmp_path: Path) -> None:
     told = refused(tmp_path, "      - slug: regular", "      - max_runs: 3\n        slug: regular")
-    assert "deployment kb: there is no key 'schedules.0.max_runs'" in told.message
+    assert "there is no key 'schedules.0.max_runs'" in told.message
 
 
 def test_unknown_key_of_a_trigger_is_named(tmp_path: Path) -> None:
@@ -68,6 +68,12 @@ def test_unknown_key_of_a_trigger_is_named(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ("slug: regular\n        cron", "cron", "'schedules.0.slug' is missing"),
+        ("slug: regular", "sluf: regular", "'schedules.0.sluf'; did you mean slug?"),
+        (
+            '  - name: "kb"\n',
+            '  - nome: "kb"\n',
+            "number 1 (flows.refresh.refresh): there is no key 'nome'",
+        ),
         ('cron: "*/15 * * * *"', 'cron: "*/15 * *"', "schedules.0"),
         ('cron: "*/15 * * * *"', "interval: 60\n        cron: '* * * * *'", "either cron or inter"),
         ("limit: 1", "limit: one", "concurrency_limit.limit"),
