@@ -120,7 +120,7 @@ class Supervisor:
         """
         child = _Child(command, *_spawn(command))
         self._children.append(child)
-        self.on_change(self.states())
+        self._tell()
         deadline = time.monotonic() + command.ready_seconds
         while True:
             # First whether it runs: what answers otherwise is somebody else.
@@ -186,20 +186,39 @@ class Supervisor:
         self._children.clear()
         reap(self.mark, seconds=3)
 
+    def _tell(self) -> None:
+        try:
+            self.on_change(self.states())
+        except OSError as error:  # it writes this down; where the disk is full, all goes on
+            logger.warning("What runs cannot be written down: %s.", error.strerror)
+
     def _mend(self, child: _Child) -> None:
         if child.again_at is not None:
             if time.monotonic() >= child.again_at:
-                child.process, child.id, child.since, child.started = _spawn(child.command)
-                child.restarts, child.again_at = child.restarts + 1, None
-                said = "The %s runs again (process %d, restart %d)."
-                level = logging.WARNING if child.quick_ends else logging.INFO
-                logger.log(level, said, child.command.name, child.process.pid, child.restarts)
-                self.on_change(self.states())
+                self._start_again(child)
             return
         if child.process.poll() is None:
             return
         self._ended(child, left=child.command.leaves and child.process.returncode == 0)
-        self.on_change(self.states())
+        self._tell()
+
+    def _start_again(self, child: _Child) -> None:
+        try:
+            child.process, child.id, child.since, child.started = _spawn(child.command)
+        except OSError as error:  # no memory, no room on the disk: that may pass
+            child.quick_ends += 1
+            if child.command.is_needed and child.quick_ends >= self.backoff.give_up_after:
+                raise _not_started(child.command, child.quick_ends, error) from error
+            delay = self.backoff.delay(child.quick_ends)
+            child.again_at = time.monotonic() + delay
+            said = "The %s cannot be started (%s); it is tried again in %.0f s."
+            logger.warning(said, child.command.name, error.strerror, delay)
+            return
+        child.restarts, child.again_at = child.restarts + 1, None
+        said = "The %s runs again (process %d, restart %d)."
+        level = logging.WARNING if child.quick_ends else logging.INFO
+        logger.log(level, said, child.command.name, child.process.pid, child.restarts)
+        self._tell()
 
     def _ended(self, child: _Child, *, left: bool) -> None:
         quick = time.monotonic() - child.started < self.backoff.quick_seconds
@@ -221,10 +240,10 @@ def _spawn(
 ) -> tuple["subprocess.Popen[bytes]", ProcessId | None, datetime, float]:
     command.log.parent.mkdir(parents=True, exist_ok=True)
     tied = (sys.executable, "-P", "-m", "flows.ops.tied", str(os.getpid()))
-    with command.log.open("ab") as log:
+    with command.log.open("ab", buffering=0) as log:
         # So that whoever reads it sees which words belong to which start.
-        log.write(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: {command.name}\n".encode())
-        log.flush()
+        with contextlib.suppress(OSError):
+            log.write(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: {command.name}\n".encode())
         process = subprocess.Popen(
             [*tied, *command.argv],
             env=dict(command.env),
@@ -283,6 +302,13 @@ def _not_ready(command: Command) -> ServerFailed:
     return ServerFailed(
         f"The {command.name} was not ready after {command.ready_seconds:.0f} seconds.",
         hint=f"See {command.log}.",
+    )
+
+
+def _not_started(command: Command, times: int, error: OSError) -> ServerFailed:
+    return ServerFailed(
+        f"The {command.name} could not be started {times} times ({error.strerror}); all is stopped.",
+        hint=f"See memory and disk of this machine, and {command.log}.",
     )
 
 

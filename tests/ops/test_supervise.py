@@ -1,6 +1,8 @@
 """Small programs under the supervisor: order, restarts, giving up, and that nothing is left."""
 
 import contextlib
+import dataclasses
+import errno
 import os
 import signal
 import subprocess
@@ -228,3 +230,42 @@ def test_number_of_a_process_that_is_used_again_is_another_process() -> None:
     here = ProcessId.of(os.getpid())
     assert is_alive(here)
     assert not is_alive(ProcessId(here.pid, here.created - 100))
+
+
+def test_program_that_cannot_be_started_now_is_tried_again(mark: str, tmp_path: Path) -> None:
+    logs, aside = tmp_path / "logs", tmp_path / "aside"
+    logs.mkdir()
+    command = dataclasses.replace(program(tmp_path, SLEEPS), log=logs / "sleeper.log")
+    patient = dataclasses.replace(QUICK, give_up_after=1_000)
+    supervisor = Supervisor(mark, patient)
+
+    def disturb() -> None:
+        logs.rename(aside)
+        logs.write_text("no folder")
+        os.kill(pid(supervisor), signal.SIGKILL)
+        wait_until(lambda: supervisor.states()[0].process is None)
+        wait_until(lambda: supervisor._children[0].quick_ends > 3)
+        logs.unlink()
+        wait_until(lambda: supervisor.states()[0].process is not None)
+        supervisor.stopping.set()
+
+    with watched(supervisor):
+        supervisor.start(command)
+        other = threading.Thread(target=disturb)
+        other.start()
+    other.join()
+    assert (logs / "sleeper.log").exists()
+
+
+def test_state_that_cannot_be_written_stops_nothing(
+    mark: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    supervisor = Supervisor(mark, QUICK, on_change=full)
+    with watched(supervisor):
+        supervisor.start(program(tmp_path, SLEEPS))
+        assert is_alive(ProcessId.of(pid(supervisor)))
+        supervisor.stopping.set()
+    assert "No space left on device" in caplog.text
