@@ -3,7 +3,7 @@
 import signal
 from dataclasses import dataclass
 
-from flows.ops.environment import run_folder
+from flows.ops.environment import mark_of
 from flows.ops.processes import is_alive, marked, reap, send, wait_gone
 from flows.ops.state import forget, read_state
 from pipelines.config import Config
@@ -28,7 +28,7 @@ def take_down(config: Config) -> Stopped:
     Raises:
         ServerFailed: Something of it cannot be stopped.
     """
-    state, mark = read_state(config), str(run_folder(config))
+    state, mark = read_state(config), mark_of(config)
     found = {one.pid for one in marked(mark)}
     alive = state is not None and is_alive(state.supervisor)
     if state is not None and alive:

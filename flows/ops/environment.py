@@ -88,6 +88,11 @@ def run_folder(config: Config) -> Path:
     return config.root / FOLDER
 
 
+def mark_of(config: Config) -> str:
+    """What ``MARK`` says in processes of this project, by whatever path its folder was reached."""
+    return str(run_folder(config).resolve())
+
+
 def prefect_home(config: Config) -> Path:
     """Prefect's own folder of this project; the SQLite database is in it."""
     return run_folder(config) / "prefect"
@@ -246,7 +251,7 @@ def child_environment(
     return {
         **inherited,
         **settings,
-        MARK: str(run_folder(config)),
+        MARK: mark_of(config),
         "PYTHONUNBUFFERED": "1",
         # A folder named flows or prefect in a project must not be taken for the package.
         "PYTHONSAFEPATH": "1",

@@ -19,6 +19,7 @@ from flows.ops.environment import (
     child_environment,
     client_environment,
     logs_folder,
+    mark_of,
     receiver_url,
     run_folder,
     server_environment,
@@ -72,11 +73,9 @@ def keep_up(
         StopAsked: Somebody asked to stop while it started.
     """
     check_folder(config)
-    mark = str(run_folder(config))
+    mark = mark_of(config)
     with _alone(config):
         reap(mark, seconds=10)  # of an up that was killed
-        listener.on_step("looking at port, database and files")
-        check_before_start(config)
         state = UpState(
             supervisor=ProcessId.of(os.getpid()),
             url=base_url(config),
@@ -84,25 +83,33 @@ def keep_up(
             since=datetime.now(UTC).isoformat(),
             ready=False,
         )
-        supervisor = Supervisor(mark, backoff or Backoff(), stopping)
-
-        def keep(processes: tuple[ProcessState, ...]) -> None:
-            nonlocal state
-            state = state.with_processes(processes)
-            write_state(config, state)
-
-        supervisor.on_change = keep
+        write_state(config, state)  # from here on, down knows whom to stop
         try:
-            _start(config, supervisor, listener)
-            state = replace(state, ready=True)
-            write_state(config, state)
-            listener.on_ready(state)
-            supervisor.watch(lambda: listener.on_tick(state))
+            listener.on_step("looking at port, database and files")
+            check_before_start(config)
+            supervisor = Supervisor(mark, backoff or Backoff(), stopping)
+            _run(config, supervisor, listener, state)
         finally:
-            listener.on_step("stopping")
-            supervisor.on_change = lambda _: None
-            supervisor.stop()
             forget(config)
+
+
+def _run(config: Config, supervisor: Supervisor, listener: Listener, state: UpState) -> None:
+    def keep(processes: tuple[ProcessState, ...]) -> None:
+        nonlocal state
+        state = state.with_processes(processes)
+        write_state(config, state)
+
+    supervisor.on_change = keep
+    try:
+        _start(config, supervisor, listener)
+        state = replace(state, ready=True)
+        write_state(config, state)
+        listener.on_ready(state)
+        supervisor.watch(lambda: listener.on_tick(state))
+    finally:
+        listener.on_step("stopping")
+        supervisor.on_change = lambda _: None
+        supervisor.stop()
 
 
 @contextmanager

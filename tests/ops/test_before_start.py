@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 
 from flows.ops.processes import marked
+from flows.ops.state import UpState, running
+from flows.ops.supervise import StopAsked
+from flows.ops.up import Listener, keep_up
 from tests.machine import STALEPROOF, free_port
 from tests.postgres import PASSWORD, Postgres, postgres
 from tests.project import Project
@@ -181,3 +185,21 @@ def test_missing_database_is_told_with_how_to_create_it(tmp_path: Path, server: 
     said = refused(tmp_path, 2, **{URL: server.url("nowhere")})
     assert 'no database "nowhere"' in said
     assert "createdb --owner staleproof nowhere" in said
+
+
+def test_down_knows_whom_to_stop_from_the_first_step_on(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.configure(more=f"[server]\nport = {free_port()}")
+    seen: list[UpState | None] = []
+
+    def on_step(step: str) -> None:
+        seen.append(running(project.config))
+        raise StopAsked
+
+    listener, stopping = Listener(on_step=on_step), threading.Event()
+    with pytest.raises(StopAsked):
+        keep_up(project.config, listener=listener, stopping=stopping)
+    assert [state and (state.supervisor.pid, state.ready) for state in seen] == [
+        (os.getpid(), False)
+    ]
+    assert running(project.config) is None

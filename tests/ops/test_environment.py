@@ -11,14 +11,16 @@ import pytest
 
 from flows.ops import environment
 from flows.ops.environment import (
+    MARK,
     api_url,
     auth_string,
     child_environment,
     client_environment,
+    mark_of,
     server_environment,
     worker_environment,
 )
-from pipelines.config import Config
+from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError
 from tests.project import Project
 
@@ -155,3 +157,13 @@ def test_addresses_are_ones_that_can_be_opened(tmp_path: Path) -> None:
         "::1": "http://[::1]:4200/api",
         "ui.example.com": "http://ui.example.com:4200/api",
     }
+
+
+def test_processes_are_found_by_whatever_path_a_project_is_reached(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    Project(real).configure()
+    configs = [load_config(folder / "staleproof.toml", env={}) for folder in (real, link)]
+    marks = {child_environment(config, {}, {})[MARK] for config in configs}
+    assert marks == {mark_of(config) for config in configs} == {str(real / ".staleproof")}

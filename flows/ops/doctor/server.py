@@ -7,7 +7,7 @@ from filelock import FileLock, Timeout
 from flows.ops.database import check_database, describe_database
 from flows.ops.doctor.check import Case, Check, error, ok, skipped, warn
 from flows.ops.down import take_down
-from flows.ops.environment import auth_string, run_folder, sqlite_file
+from flows.ops.environment import auth_string, mark_of, run_folder, sqlite_file
 from flows.ops.preflight import check_port
 from flows.ops.processes import marked
 from flows.ops.state import read_state, running
@@ -71,7 +71,7 @@ def look_at_up(case: Case) -> Check:
         )
         ready = "runs" if state.ready else "is starting"
         return ok(f"{ready} since {state.since[:16].replace('T', ' ')} UTC: {names}")
-    left = marked(str(run_folder(case.config)))
+    left = marked(mark_of(case.config))
     if left:
         pids = ", ".join(str(one.pid) for one in left)
         return error(
