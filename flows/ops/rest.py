@@ -39,9 +39,12 @@ class Api:
         Raises:
             OSError: Nobody answers, or not what was asked for.
         """
-        parts = urlsplit(self.url)
-        kind = _CONNECTIONS.get(parts.scheme, http.client.HTTPConnection)
-        connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+        try:
+            parts = urlsplit(self.url)
+            kind = _CONNECTIONS.get(parts.scheme, http.client.HTTPConnection)
+            connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+        except (ValueError, http.client.InvalidURL) as error:
+            raise OSError(f"not an address: {error}") from error
         headers = {"Content-Type": "application/json"}
         if self.auth:
             token = base64.b64encode(self.auth.encode()).decode()
