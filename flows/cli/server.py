@@ -212,10 +212,14 @@ class _Screen:
             self.ended.wait(_ASK_SECONDS)
 
 
+def _whole(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 10 else lasting(seconds)
+
+
 def _upcoming_table(upcoming: "tuple[Upcoming, ...]", now: datetime) -> Table:
     table = table_of("run", "when", "waits for")
     for one in upcoming:
-        seconds = (datetime.fromisoformat(one.at) - now).total_seconds()
-        when = f"in {lasting(seconds)}" if seconds > 0 else f"since {lasting(-seconds)}"
+        seconds = round((datetime.fromisoformat(one.at) - now).total_seconds())
+        when = f"in {_whole(seconds)}" if seconds > 0 else f"for {_whole(-seconds)}"
         table.add_row(clean(one.name), when, one.waits_for or Text("runs", "green"))
     return table

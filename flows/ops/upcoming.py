@@ -12,6 +12,7 @@ _WAITS = {
     "AwaitingConcurrencySlot": "another run of its deployment to end",
     "AwaitingRetry": "its next attempt",
     "Pending": "its process to start",
+    "Submitting": "its process to start",
     "Paused": "a person",
     "Suspended": "a person",
     "Cancelling": "its process to end",
