@@ -21,7 +21,7 @@ _MESSAGE = (
 
 
 def crash_lost_runs(api: Api, pool: str, worker: str) -> int:
-    """Makes them Crashed, so that history and automations take them for what they are.
+    """Makes them Crashed (Cancelled, if that was asked for), so that history and automations take them for what they are.
 
     To be called before the worker of this machine starts. Where workers of other machines are
     online, nothing is done: a run does not say on which machine it is.
@@ -44,7 +44,9 @@ def crash_lost_runs(api: Api, pool: str, worker: str) -> int:
     asked = {"flow_runs": states, "work_pools": {"name": {"any_": [pool]}}, "limit": 200}
     lost = [run for run in api.ask("POST", "/flow_runs/filter", asked) if _is_lost(run)]
     for run in lost:
-        state = {"type": "CRASHED", "name": "Crashed", "message": _MESSAGE}
+        # One that a person cancelled must not be taken for a crash, and run again.
+        kind = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
+        state = {"type": kind, "name": kind.capitalize(), "message": _MESSAGE}
         api.ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": state})
     return len(lost)
 

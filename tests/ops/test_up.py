@@ -149,18 +149,19 @@ def _assert_lost_runs_crash(api: Api, config: Config) -> None:
     """One whose process has ended, none whose process lives; none while others have a worker."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    pids = {"lost": f"{ended.pid}", "lives": f"{os.getpid()}"}
+    pids = {"lost": f"{ended.pid}", "cancelled": f"{ended.pid}", "lives": f"{os.getpid()}"}
     deployment = api.ask("GET", "/deployments/name/decide/kb")["id"]
     for name, pid in pids.items():
-        state = {"type": "PENDING", "name": "Pending"}
+        kind = "CANCELLING" if name == "cancelled" else "PENDING"
+        state = {"type": kind, "name": kind.capitalize()}
         asked = {"name": name, "state": state, "enforce_parameter_schema": False}
         run = api.ask("POST", f"/deployments/{deployment}/create_flow_run", asked)
         api.ask("PATCH", f"/flow_runs/{run['id']}", {"infrastructure_pid": pid})
     assert crash_lost_runs(api, config.server.pool, "of another machine") == 0
-    assert crash_lost_runs(api, config.server.pool, worker_name()) == 1
+    assert crash_lost_runs(api, config.server.pool, worker_name()) == 2
     found = api.ask("POST", "/flow_runs/filter", {"flow_runs": {"name": {"any_": list(pids)}}})
     states = {run["name"]: run["state_type"] for run in found}
-    assert states == {"lost": "CRASHED", "lives": "PENDING"}
+    assert states == {"lost": "CRASHED", "cancelled": "CANCELLED", "lives": "PENDING"}
 
 
 @pytest.mark.postgres
