@@ -1,8 +1,14 @@
 """The keys of [webhook] and [[webhook.endpoints]]: where it listens, what it takes, from whom."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.ops.doctor import Case
+from flows.ops.doctor.webhooks import look_at_warm_lane
+from flows.ops.rest import Api
+from flows.warm.life import Bounds
 from flows.webhook.serve import listen
 from tests.command_line import Cli
 from tests.key_cases import case
@@ -50,7 +56,31 @@ def _(cli: Cli) -> tuple[Any, Any]:
     return statuses(""), statuses("max_waiting = 1")
 
 
-# webhook.warm, webhook.warm_memory_mb and webhook.warm_age: their cases are those of the warm lane.
+@case("webhook.warm")
+def _(cli: Cli) -> tuple[Any, Any]:
+    def lane(more: str) -> str:
+        config = receiver(cli, more=more).config
+        return look_at_warm_lane(Case(config, datetime.now(UTC), Api.of(config), False)).found
+
+    return lane(""), lane("warm = false")
+
+
+def leaves(cli: Cli, more: str, *, older_by: float = 0.0) -> str | None:
+    """Why a lane that was warm so long ago leaves after its next run."""
+    bounds = Bounds.of(receiver(cli, more=more).config)
+    return replace(bounds, born=bounds.born - older_by).passed(after_run=True)
+
+
+@case("webhook.warm_memory_mb")
+def _(cli: Cli) -> tuple[Any, Any]:
+    ballast = bytearray(400_000_000)
+    ballast[::4096] = b"x" * len(ballast[::4096])  # memory counts once it is written to
+    return leaves(cli, ""), leaves(cli, "warm_memory_mb = 256")
+
+
+@case("webhook.warm_age")
+def _(cli: Cli) -> tuple[Any, Any]:
+    return leaves(cli, "", older_by=3600), leaves(cli, 'warm_age = "30m"', older_by=3600)
 
 
 @case("webhook.endpoints.name")

@@ -79,6 +79,37 @@ def test_host_that_others_reach_needs_a_password(tmp_path: Path) -> None:
     assert "PREFECT_SERVER_API_AUTH_STRING is not set" in said
 
 
+ENDPOINT = (
+    '[[webhook.endpoints]]\nname = "docs"\nkind = "github"\nsource = "docs"\n'
+    'secret_env = "DOCS_SECRET"\n'
+)
+
+
+def test_endpoint_without_its_secret_is_told(tmp_path: Path) -> None:
+    said = refused(tmp_path, 2, f"[webhook]\nport = {free_port()}\n{ENDPOINT}")
+    assert "webhook.endpoints[docs].secret_env: DOCS_SECRET" in said
+
+
+def test_port_of_the_receiver_that_is_taken_or_the_servers_is_told(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        hooks = f"[webhook]\nport = {port}\n{ENDPOINT}"
+        said = refused(tmp_path, 4, hooks, DOCS_SECRET="of a sender")  # noqa: S106
+    assert f"Port {port} is taken" in said
+    assert "[webhook] port" in said
+    same = free_port()
+    Project(tmp_path).configure(
+        more=f"[server]\nport = {same}\n[webhook]\nport = {same}\n{ENDPOINT}"
+    )
+    assert f"port = {same} is the port of [server] too" in refused(
+        tmp_path,
+        2,
+        DOCS_SECRET="of a sender",  # noqa: S106
+    )
+
+
 @pytest.mark.parametrize(
     "url", ["mysql://me@host/db", "postgresql://me@host", "postgresql:///db", "host/db"]
 )

@@ -15,11 +15,22 @@ from typing import Any
 import pytest
 
 from flows.cli import run
-from flows.ops.doctor import Case, Check, examine, files, in_effect, programs, server
+from flows.ops.doctor import (
+    Case,
+    Check,
+    examine,
+    files,
+    in_effect,
+    programs,
+    server,
+    webhooks,
+)
 from flows.ops.environment import MARK, run_folder
 from flows.ops.processes import ProcessId, is_alive, reap
 from flows.ops.rest import Api
 from flows.ops.state import UpState, read_state, write_state
+from flows.warm.life import tell
+from pipelines.inbox import Delivery, inbox_of
 from pipelines.knowledge import newest, refresh_lock
 from tests.machine import NAMES_A_SERVER, free_port
 from tests.project import Project
@@ -67,7 +78,9 @@ def test_without_a_server_its_checks_are_skipped_and_say_how_to_start_one(
     assert [check["name"] for check in data["checks"]] == NAMES
     states = {check["name"]: check["state"] for check in data["checks"]}
     on_server = ["server", "work pool", "deployments", "automations", "schedules"]
-    assert [name for name, state in states.items() if state == "skipped"] == on_server
+    no_endpoints = ["receiver", "warm lane"]
+    skipped = [name for name, state in states.items() if state == "skipped"]
+    assert skipped == [*on_server, *no_endpoints]
     assert all("staleproof up" in by_name(data)[name]["mend"] for name in on_server)
     assert not [name for name, state in states.items() if state == "error"]
     assert (code, data["ok"], data["fixed"]) == (0, True, [])
@@ -314,6 +327,71 @@ def test_fix_mends_and_looks_again(project: Project, capsys: pytest.CaptureFixtu
     assert by_name(after)["permissions"]["state"] == by_name(after)["lock"]["state"] == "ok"
     assert not about.exists()
     assert mode(project.root / "store") == 0o750
+
+
+def with_endpoint(project: Project, more: str = "") -> None:
+    project.configure(
+        more=f"[server]\nport = {free_port()}\n[webhook]\nport = {free_port()}\n{more}\n"
+        '[[webhook.endpoints]]\nname = "docs"\nkind = "github"\nsource = "docs"\n'
+        'secret_env = "DOCS_SECRET"'
+    )
+
+
+def test_endpoint_without_a_secret_is_told_and_with_one_it_can_start(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert webhooks.look_at_receiver(case_of(project)).state == "skipped"
+    with_endpoint(project)
+    found = {check.name: check for check in examine(project.config, now=project.now).checks}
+    assert found["receiver"].state == "error"
+    assert "DOCS_SECRET" in found["receiver"].found
+    monkeypatch.setenv("DOCS_SECRET", "of a sender")
+    assert (
+        webhooks.look_at_receiver(case_of(project)).found == "not running; 1 endpoint, with secrets"
+    )
+
+
+@contextmanager
+def up_that_runs(project: Project) -> Iterator[None]:
+    here = ProcessId.of(os.getpid())
+    run_folder(project.config).mkdir()
+    write_state(project.config, UpState(here, "http://x", "SQLite", "2026-01-01T00:00", ready=True))
+    yield
+
+
+def test_receiver_and_warm_lane_that_do_not_live_are_told_where_up_runs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCS_SECRET", "of a sender")
+    with_endpoint(project, "warm_memory_mb = 256")
+    with up_that_runs(project):
+        case = case_of(project)
+        assert webhooks.look_at_receiver(case).state == "error"
+        assert webhooks.look_at_warm_lane(case).state == "warn"
+        tell(project.config, ready=True)
+        monkeypatch.setattr("flows.warm.life.held_mb", lambda _: 200)
+        lane = webhooks.look_at_warm_lane(case)
+        assert (lane.state, "200 MB" in lane.found) == ("ok", True)
+        monkeypatch.setattr("flows.warm.life.held_mb", lambda _: 300)
+        lane = webhooks.look_at_warm_lane(case)
+        assert (lane.state, "warm_memory_mb = 256" in lane.found) == ("warn", True)
+
+
+def test_what_waits_in_the_inbox_for_long_is_told_unless_a_refresh_goes_on(
+    project: Project,
+) -> None:
+    project.refresh()
+    assert webhooks.look_at_inbox(case_of(project)).found == "nothing waits"
+    inbox = inbox_of(project.config.store_uri)
+    inbox.take(Delivery("docs", "1", ("docs",)), most=9, now=project.now)
+    assert webhooks.look_at_inbox(case_of(project)).state == "ok"
+    project.later(minutes=11)
+    check = webhooks.look_at_inbox(case_of(project))
+    assert check.state == "warn"
+    assert "1 source (1 call of webhooks)" in check.found
+    assert "staleproof refresh docs" in check.mend
+    with refresh_lock(project.store, run="run-9", now=project.now):
+        assert webhooks.look_at_inbox(case_of(project)).state == "ok"
 
 
 def test_port_that_another_program_took_is_told(project: Project) -> None:

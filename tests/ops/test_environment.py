@@ -125,6 +125,18 @@ def test_auth_string_goes_to_server_and_clients_alike(tmp_path: Path) -> None:
     assert "PREFECT_API_AUTH_STRING" not in client_environment(configured(tmp_path), {})
 
 
+def test_secrets_of_senders_are_for_the_receiver_alone(tmp_path: Path) -> None:
+    endpoint = (
+        '[[webhook.endpoints]]\nname = "docs"\nkind = "github"\nsource = "docs"\n'
+        'secret_env = "DOCS_SECRET"'
+    )
+    config, env = configured(tmp_path, endpoint), {"DOCS_SECRET": "s3cret", "PATH": "/bin"}
+    for settings in (server_environment(config, env), worker_environment(config, env)):
+        assert "s3cret" not in str(child_environment(config, settings, env))
+    told = child_environment(config, client_environment(config, env), env, takes_webhooks=True)
+    assert "s3cret" in told.values()
+
+
 @pytest.mark.parametrize(
     ("host", "value", "said"),
     [

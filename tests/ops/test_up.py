@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from flows.ops.environment import MARK
@@ -22,6 +23,7 @@ from flows.ops.starter import prefect_yaml
 from flows.ops.state import UpState, read_state
 from flows.ops.up import worker_name
 from flows.ops.upcoming import read_upcoming
+from flows.warm.life import find_lane
 from pipelines.config import Config
 from tests.machine import STALEPROOF, free_port, wait_until, without_server
 from tests.postgres import PASSWORD, postgres
@@ -48,10 +50,10 @@ class Machine:
     config: Config
 
     @classmethod
-    def at(cls, root: Path) -> "Machine":
+    def at(cls, root: Path, more: str = "") -> "Machine":
         project = Project(root)
         (root / "docs").mkdir()
-        project.configure(more=f"[server]\nport = {free_port()}")
+        project.configure(more=f"[server]\nport = {free_port()}\n{more}")
         (root / "prefect.yaml").write_text(prefect_yaml(knowledge="kb", config="staleproof.toml"))
         return cls(project.config)
 
@@ -97,10 +99,14 @@ class Machine:
 def machine(tmp_path: Path) -> Iterator[Machine]:
     made = Machine.at(tmp_path)
     yield made
-    state = read_state(made.config)
+    _end(made)
+
+
+def _end(machine: Machine) -> None:
+    state = read_state(machine.config)
     if state is not None and is_alive(state.supervisor):
         os.kill(state.supervisor.pid, signal.SIGKILL)
-    reap(made.mark, seconds=0)
+    reap(machine.mark, seconds=0)
 
 
 def test_up_survives_kills_and_down_leaves_nothing(machine: Machine) -> None:
@@ -162,6 +168,41 @@ def _assert_lost_runs_crash(api: Api, config: Config) -> None:
     found = api.ask("POST", "/flow_runs/filter", {"flow_runs": {"name": {"any_": list(pids)}}})
     states = {run["name"]: run["state_type"] for run in found}
     assert states == {"lost": "CRASHED", "cancelled": "CANCELLED", "lives": "PENDING"}
+
+
+def test_receiver_and_warm_lane_come_up_come_back_and_go(tmp_path: Path) -> None:
+    port, secret = free_port(), {"DOCS_SECRET": "of a sender, 32 bytes long or so"}
+    endpoint = (
+        f"[webhook]\nport = {port}\n[[webhook.endpoints]]\n"
+        'name = "docs"\nkind = "github"\nsource = "docs"\nsecret_env = "DOCS_SECRET"'
+    )
+    machine = Machine.at(tmp_path, endpoint)
+    try:
+        said = machine("up", "--detach", env=secret)
+        assert said["addresses"]["webhooks"] == f"http://127.0.0.1:{port}/hooks/"
+        names = [one["name"] for one in said["processes"]]
+        assert names == ["server", "worker", "receiver", "warm lane"]
+        assert Api(f"http://127.0.0.1:{port}").is_well()
+        sees = {name: _sees(machine, name, "DOCS_SECRET") for name in names}
+        assert sees == {"server": False, "worker": False, "receiver": True, "warm lane": False}
+        wait_until(lambda: (lane := find_lane(machine.config)) is not None and lane.ready)
+        checks = {one["name"]: one for one in machine("doctor", env=secret)["checks"]}
+        assert [checks[name]["state"] for name in ("receiver", "warm lane", "inbox")] == ["ok"] * 3
+        lane = machine.process("warm lane")
+        assert lane
+        os.kill(lane.pid, signal.SIGKILL)
+        wait_until(lambda: machine.process("warm lane") not in (lane, None))
+        machine("down")
+        machine.assert_nothing_is_left()
+        assert not Api(f"http://127.0.0.1:{port}").is_well()
+    finally:
+        _end(machine)
+
+
+def _sees(machine: Machine, name: str, variable: str) -> bool:
+    process = machine.process(name)
+    assert process is not None
+    return variable in psutil.Process(process.pid).environ()
 
 
 @pytest.mark.postgres
