@@ -13,7 +13,7 @@ def emit(happened: Happened, *, knowledge: str) -> None:
 
     Args:
         happened: What happened. Its payload holds names and counts, never a document's text.
-        knowledge: The knowledge base concerned; related where it is not the resource itself.
+        knowledge: The knowledge base concerned.
     """
     from prefect.events import emit_event
 
@@ -31,7 +31,8 @@ def as_event(happened: Happened, *, knowledge: str) -> dict[str, Any]:
             "prefect.resource.id": resource,
             "prefect.resource.name": happened.resource.rpartition(".")[2],
         },
-        "related": [] if resource == whole else [related],
+        # Also where it is the resource itself: the alarm for silence is for each related one.
+        "related": [related],
         "payload": happened.payload,
     }
 

@@ -209,6 +209,10 @@ def _tell(
     context: Context, seen: Look, opened: list[Hold], publication: Publication | None
 ) -> None:
     name = context.config.knowledge.name
+    if context.paused and not context.sources:
+        # So that nobody takes what people have paused for a knowledge base that nothing refreshes.
+        told = {"run": context.run, "paused": sorted(context.paused)}
+        context.on_event(Happened("refresh.completed", f"knowledge.{name}", told))
     for scan in seen.scans:
         if scan.listing.complete:
             payload = {"run": context.run, "listed": len(scan.listing.entries)}

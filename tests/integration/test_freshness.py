@@ -5,6 +5,7 @@ import pytest
 from pipelines.decide import decide, pause_source, resume_source, roll_back
 from pipelines.errors import UnknownName
 from pipelines.knowledge import Pause, open_pauses, pauses, publications, record_pause
+from pipelines.records import Happened
 from pipelines.status import Freshness, SourceFreshness, show_freshness, show_status
 from tests.project import Project, rule, source
 
@@ -250,8 +251,12 @@ def test_where_every_source_is_paused_a_refresh_says_so_and_withdraws_only(both:
     for name in ("docs", "wiki"):
         pause_source(both.config, name, signed=both.signed())
     both.write("new.md", "# New\n\nNews.\n")
+    both.events.clear()
     report = both.refresh()
     assert (report.published, report.reason) == (False, "every source is paused")
+    # Or the alarm for a knowledge base that nothing refreshes would go off.
+    told = [(e.event, e.resource) for e in both.events if isinstance(e, Happened)]
+    assert told == [("refresh.completed", "knowledge.kb")]
     assert (report.exit_code, report.sources) == (0, ())
     assert len([line for line in report.attention if "is paused" in line]) == 2
     both.later(days=9)
