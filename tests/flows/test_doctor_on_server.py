@@ -1,6 +1,7 @@
 """The doctor beside a server: what the files say and the server does not have, and mending it."""
 
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,16 @@ def test_server_that_does_not_take_our_password_is_told(
     assert not found["server"].retryable
     assert "PREFECT_API_AUTH_STRING" in found["server"].mend
     assert [found[name].state for name in ON_SERVER] == ["skipped"] * 4
+
+
+@pytest.mark.slow
+def test_commit_since_the_deployment_is_a_warning_and_not_a_problem(config: Config) -> None:
+    looked(config, fix=True)
+    assert looked(config)["deployments"].state == "ok"
+    who = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    for words in (("init",), ("add", "prefect.yaml"), (*who, "commit", "--message", "a")):
+        subprocess.run(["git", *words], cwd=config.root, check=True, capture_output=True)
+    check = looked(config)["deployments"]
+    assert (check.state, check.fixable) == ("warn", True)
+    assert "it was not in git, and is " in check.found
+    assert looked(config, fix=True)["deployments"].state == "ok"

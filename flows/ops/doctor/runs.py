@@ -92,6 +92,13 @@ def _compared(found: Sequence[Difference], well: str) -> Check:
             f"switched off by a person: {', '.join(one.name for one in found)}",
             "Switch it on again in the Prefect UI, under Automations.",
         )
+    if all(one.what == "version" for one in found):
+        return warn(
+            f"{well}, but for the commit that they were deployed at: it was {found[0].server},"
+            f" and is {found[0].file} now",
+            "staleproof up, or doctor --fix, when the new one shall stand in the history of runs.",
+            fixable=True,
+        )
     # Names and parts only: what they say may be long, and is in the files.
     said = dict.fromkeys(f"{one.name}: {one.what}" for one in found)
     more = f" and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
