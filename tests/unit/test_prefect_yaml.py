@@ -71,8 +71,8 @@ def test_unknown_key_of_a_trigger_is_named(tmp_path: Path) -> None:
         ("slug: regular", "sluf: regular", "'schedules.0.sluf'; did you mean slug?"),
         (
             '  - name: "kb"\n',
-            '  - nome: "kb"\n',
-            "number 1 (flows.refresh.refresh): there is no key 'nome'",
+            '  - namex: "kb"\n',
+            "number 1 (flows.refresh.refresh): there is no key 'namex'",
         ),
         ('cron: "*/15 * * * *"', 'cron: "*/15 * *"', "schedules.0"),
         ('cron: "*/15 * * * *"', "interval: 60\n        cron: '* * * * *'", "either cron or inter"),
