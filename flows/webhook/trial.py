@@ -127,7 +127,8 @@ def _post(config: Config, endpoint: Endpoint, headers: Mapping[str, str]) -> int
     except OSError as error:
         raise ServerUnavailable(
             f"Nobody answers at {receiver_url(config)} ({type(error).__name__}).",
-            hint="Start it with staleproof up.",
+            hint="Start it with staleproof up. One that ran before the endpoint was added does not"
+            " know it: staleproof down, staleproof up.",
         ) from error
     except http.client.HTTPException as error:
         raise ServerFailed(
