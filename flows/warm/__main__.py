@@ -5,6 +5,7 @@ starts it again. Killed at any instant it leaves what a killed refresh leaves: n
 next one would not put right, and the wishes in the inbox.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -98,6 +99,7 @@ def _warm(config: Config, lane: "WarmLane") -> None:
         lane.encoders.warm(config)
     except StaleproofError as error:  # each run will say the same, where people see it
         logger.warning("The model is not loaded yet: %s", error)
+    gc.freeze()  # what is loaded stays, and need not be looked through after each run
     held, bound = held_mb(), config.webhook.warm_memory_mb
     logger.info("Warm: %s MB held.", f"{held:,}", extra={"event": "warm.ready"})
     if held > bound:

@@ -77,7 +77,7 @@ class Dispatcher:
         if not (due or self._started) or is_held(config):
             return None
         deployment = deployment_id(self.api, config)
-        if is_busy(self.api, deployment):
+        if is_busy(self.api, deployment, or_soon=True):
             return None
         self._account(not_looked_at(inbox, self._started), due)
         names = self.pace.allowed(due, time.monotonic())

@@ -15,7 +15,7 @@ from flows.faults import fault, where
 from flows.ops.rest import Api
 from flows.warm.asked import can_be_done, is_held, not_looked_at, pressing, reason_of
 from flows.warm.encoders import Encoders
-from flows.warm.life import Bounds
+from flows.warm.life import Bounds, give_memory_back
 from flows.warm.pace import Pace
 from flows.warm.run import own_events, run_here, warm_flow
 from flows.warm.server import deployment_id, is_busy, start_run
@@ -79,7 +79,7 @@ class WarmLane:
         if not names or is_held(config):
             return False
         deployment = deployment_id(self.api, config)
-        if is_busy(self.api, deployment):
+        if is_busy(self.api, deployment, or_soon=False):
             return False
         asked = can_be_done(config, {name: wishes[name] for name in names}, now)
         if asked:
@@ -116,6 +116,7 @@ class WarmLane:
         failed = not_looked_at(inbox, asked)
         more = bool(pressing(inbox.waiting(), datetime.now(UTC)).keys() - failed)
         self.pace.ran(asked, failed, more=more, now=time.monotonic())
+        give_memory_back()
 
     async def _taken(self, run: str) -> None:
         task = asyncio.current_task()

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect import flow, get_client
+from prefect import flow
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow_async
@@ -42,7 +44,9 @@ def warm_flow(ports: Ports) -> Flow[..., Any]:
         actor = f"prefect: {reason}" if reason else "prefect"
         request = Request(tuple(sources), recheck, publish, wait_seconds, actor)
         path = Path(config) if config else None
-        return await refresh_documents(path, request, ports=ports, retries=RETRIES)
+        # One client for all tasks: each would make its own, and read all certificates for it.
+        with SyncClientContext.get_or_create():
+            return await refresh_documents(path, request, ports=ports, retries=RETRIES)
 
     return warm_refresh
 
@@ -53,24 +57,24 @@ async def run_here(flow_run_id: str, body: Flow[..., Any]) -> State[Any] | None:
     Returns:
         Its final state; None where somebody else runs it, or it was cancelled for another one.
     """
-    taken = await _take(UUID(flow_run_id))
-    if taken is None:
+    async with AsyncClientContext.get_or_create() as context:
+        taken = await _take(context.client, UUID(flow_run_id))
+        if taken is None:
+            return None
+        return await run_flow_async(
+            body, flow_run=taken, parameters=taken.parameters, return_type="state"
+        )
+
+
+async def _take(client: PrefectClient, flow_run_id: UUID) -> FlowRun | None:
+    try:
+        state = await propose_state(client, Pending(), flow_run_id=flow_run_id)
+    except Abort:  # a worker was quicker
         return None
-    return await run_flow_async(
-        body, flow_run=taken, parameters=taken.parameters, return_type="state"
-    )
-
-
-async def _take(flow_run_id: UUID) -> FlowRun | None:
-    async with get_client() as client:
-        try:
-            state = await propose_state(client, Pending(), flow_run_id=flow_run_id)
-        except Abort:  # a worker was quicker
-            return None
-        if not state.is_pending():
-            return None
-        await client.update_flow_run(flow_run_id, infrastructure_pid=str(os.getpid()))
-        return await client.read_flow_run(flow_run_id)
+    if not state.is_pending():
+        return None
+    await client.update_flow_run(flow_run_id, infrastructure_pid=str(os.getpid()))
+    return await client.read_flow_run(flow_run_id)
 
 
 def own_events(known: EventsWorker | None) -> EventsWorker:

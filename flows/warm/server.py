@@ -34,20 +34,29 @@ def deployment_id(api: Api, config: Config) -> str:
     return str(found["id"])
 
 
-def is_busy(api: Api, deployment: str) -> bool:
-    """Whether a run of it goes on, or is about to: a second one would be cancelled.
+def is_busy(api: Api, deployment: str, *, or_soon: bool) -> bool:
+    """Whether a run of it goes on: a second one would be cancelled.
+
+    Args:
+        api: The server.
+        deployment: Its id.
+        or_soon: Also whether one is due, which waits for the worker; there may be no worker.
 
     Raises:
         OSError: The server does not answer.
     """
     only = {"deployment_id": {"any_": [deployment]}, "state": {"type": {"any_": list(_OPEN)}}}
-    body = {"flow_runs": only, "sort": "EXPECTED_START_TIME_ASC", "limit": 20}
-    return any(_is_open(run) for run in api.ask("POST", "/flow_runs/filter", body))
+    body = {"flow_runs": only, "sort": "EXPECTED_START_TIME_ASC", "limit": 50}
+    runs = api.ask("POST", "/flow_runs/filter", body)
+    return any(_goes_on(run) or (or_soon and _is_due(run)) for run in runs)
 
 
-def _is_open(run: dict[str, Any]) -> bool:
-    if run["state_type"] != "SCHEDULED" or run["run_count"]:
-        return True  # one that waits for its next attempt holds its place
+def _goes_on(run: dict[str, Any]) -> bool:
+    # One that waits for its next attempt holds its place.
+    return run["state_type"] != "SCHEDULED" or bool(run["run_count"])
+
+
+def _is_due(run: dict[str, Any]) -> bool:
     return _time(run["expected_start_time"]) <= datetime.now(UTC) + _SOON
 
 

@@ -188,7 +188,7 @@ def test_delivery_becomes_a_run_like_any_other(warm: Warm) -> None:
     assert f"Refresh of {name}: ~1" in logs_of(run.id)
     assert (warm.number(), warm.inbox.waiting()) == (2, {})
     assert not warm.look(), "nothing waits any more"
-    assert not is_busy(warm.api, str(warm.deployment))
+    assert not is_busy(warm.api, str(warm.deployment), or_soon=True)
 
 
 def test_model_is_loaded_once_and_events_belong_to_their_own_run(warm: Warm) -> None:
@@ -221,6 +221,7 @@ def events_related_to(warm: Warm, run: FlowRun) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_what_comes_during_a_run_is_not_lost_and_needs_few_runs(
     warm: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +244,7 @@ def test_what_comes_during_a_run_is_not_lost_and_needs_few_runs(
     assert len(warm.runs()) <= 2
 
 
+@pytest.mark.slow
 def test_source_that_is_away_is_not_hammered_and_keeps_no_other_waiting(warm: Warm) -> None:
     away = (warm.path.parent / "docs").rename(warm.path.parent / "elsewhere")
     warm.edit("wiki")
@@ -280,6 +282,13 @@ def test_lane_waits_while_a_run_of_the_deployment_goes_on(warm: Warm) -> None:
     warm.bring(other, Completed())
     assert warm.look()
     assert [run.state_name for run in warm.runs()] == ["Completed", "Completed"]
+
+
+def test_run_that_waits_for_a_worker_keeps_the_lane_from_nothing(warm: Warm) -> None:
+    warm.deliver()
+    warm.made()
+    assert warm.look()
+    assert [run.state_name for run in warm.runs()] == ["Scheduled", "Completed"]
 
 
 def test_run_that_a_worker_took_first_is_left_to_it(
@@ -320,6 +329,7 @@ def test_paused_and_unknown_sources_are_settled_without_a_run(warm: Warm) -> Non
     } == {"none"}
 
 
+@pytest.mark.slow
 def test_lane_that_holds_too_much_leaves_after_a_run_and_the_next_one_goes_on(warm: Warm) -> None:
     small = Bounds(memory_mb=1, age_seconds=3600, born=0)
     for number in (2, 3):
@@ -335,6 +345,7 @@ def test_lane_that_is_too_old_leaves_without_a_run(warm: Warm) -> None:
     assert warm.runs() == []
 
 
+@pytest.mark.slow
 def test_server_that_is_away_is_waited_for(warm: Warm) -> None:
     warm.lane.api = Api("http://127.0.0.1:9/api")
     warm.edit()
@@ -442,6 +453,7 @@ def vars_of(process: ProcessId) -> dict[str, Any]:
     return {"pid": process.pid, "created": process.created}
 
 
+@pytest.mark.slow
 def test_run_that_was_cancelled_for_one_that_looked_elsewhere_is_asked_for(
     warm: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
