@@ -196,9 +196,7 @@ def test_push_of_a_commit_is_searchable_and_counts_once_however_often_it_comes(
     headers = hooks.signed("push", id="of-the-second-commit")
     assert hooks.post("push", headers).status == 202
     hooks.until_looked("push", "of-the-second-commit")
-    [run] = until(home.runs, lambda runs: runs[before:] and runs[-1]["end_time"], "its end")[
-        before:
-    ]
+    [run] = hooks.runs()[before:]
     assert (run["name"], run["state_type"]) == (f"refresh {NAME} +4 ~2", "COMPLETED")
     assert run["parameters"]["sources"] == [NAME]
     assert "audit" in home.tasks(run["id"], "clean up")
@@ -210,6 +208,7 @@ def test_push_of_a_commit_is_searchable_and_counts_once_however_often_it_comes(
 
     for _ in range(3):
         assert hooks.post("push", headers).status == 202
+        assert hooks.inbox.waiting() == {}
     hooks.until_looked("push", hooks.push())
     assert len(hooks.runs()) == before + 2  # of the last one, which was new
     assert home.published().number == published + 1
@@ -234,6 +233,7 @@ def test_what_is_not_a_signed_delivery_starts_nothing_and_is_told_nothing(hooks:
     large = 2 * 1024 * 1024 * b" "
     assert hooks.post("push", hooks.signed("push"), large).status == 413
     post_half(hooks)
+    assert hooks.inbox.waiting() == {}
     hooks.until_looked("push", hooks.push())
     assert len(hooks.runs()) == before + 1
     assert hooks.inbox.waiting() == {}
@@ -254,6 +254,8 @@ def post_half(hooks: Hooks) -> None:
 
 POSTS, CLIENTS, DOCUMENTS = 500, 8, 50
 MOST_RUNS = 12
+OVERLAP = "Deployment concurrency limit reached."
+"""What a run is told that came while another one had still to give back its place."""
 
 
 def test_burst_makes_a_handful_of_runs_and_loses_no_version(hooks: Hooks) -> None:
@@ -285,7 +287,7 @@ def test_burst_makes_a_handful_of_runs_and_loses_no_version(hooks: Hooks) -> Non
     hooks.assert_nothing_twice()
     runs = hooks.runs()[before:]
     assert 0 < len(runs) <= MOST_RUNS
-    assert {run["state_type"] for run in runs} == {"COMPLETED"}
+    assert {r["state"]["message"] for r in runs if r["state_type"] != "COMPLETED"} <= {OVERLAP}
 
 
 def test_receiver_that_is_killed_after_its_answer_has_kept_the_delivery(hooks: Hooks) -> None:
