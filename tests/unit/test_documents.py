@@ -123,4 +123,4 @@ def test_hostile_text_is_cut_soon(name: str) -> None:
     assert isinstance(document, Document)
     chunks = cut(document, WordTokens(256))
     assert max(chunk.tokens for chunk in chunks) <= 256
-    assert time.process_time() - begun < 10
+    assert time.process_time() - begun < 60  # what grows with the square takes many minutes
