@@ -1,14 +1,12 @@
 """What is looked at before anything is started: each problem is one sentence, and nothing runs."""
 
 import errno
-import os
 import shutil
 import socket
-from collections.abc import Mapping
 
 from flows.ops.database import check_database
 from flows.ops.environment import auth_string, run_folder
-from flows.webhook.signatures import secret_problem
+from flows.webhook.signatures import check_secrets
 from pipelines.config import Config
 from pipelines.errors import ConfigError, ServerFailed, ServerUnavailable
 
@@ -55,21 +53,6 @@ def check_receiver(config: Config) -> None:
             hint="Choose another one.",
         )
     _check_listening("webhook", config.webhook.host, config.webhook.port)
-
-
-def check_secrets(config: Config, env: Mapping[str, str] = os.environ) -> None:
-    """Sees that every endpoint has a secret that can sign.
-
-    Raises:
-        ConfigError: The first one that has none.
-    """
-    for one in config.webhook.endpoints:
-        problem = secret_problem(one.kind, env.get(one.secret_env, ""))
-        if problem:
-            raise ConfigError(
-                f"webhook.endpoints[{one.name}].secret_env: {one.secret_env} (environment) {problem}.",
-                hint="Set it to what the sender signs with; staleproof webhook add makes one.",
-            )
 
 
 def _check_listening(section: str, host: str, port: int) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 SETTLE_SECONDS, LONGEST_SETTLE_SECONDS = 1.0, 5.0
 """Between two runs where at the end of the first something waits again; doubles each time."""
 
-BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 2.0, 300.0
-"""Until a source is tried again that a run could not look at; doubles each time."""
+BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS, BACKOFF_FACTOR = 2.0, 900.0, 4.0
+"""Until a source is tried again that a run could not look at, and how that grows: each try is a
+failed run, and somebody is told of it. After some minutes they are no more than the schedule's."""
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Pace:
         for name in asked:
             if name in failed:
                 self._failures[name] = self._failures.get(name, 0) + 1
-                delay = BACKOFF_SECONDS * 2.0 ** (self._failures[name] - 1)
+                delay = BACKOFF_SECONDS * BACKOFF_FACTOR ** (self._failures[name] - 1)
                 self._again_at[name] = now + min(delay, LONGEST_BACKOFF_SECONDS)
             else:
                 self._failures.pop(name, None)

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import uvicorn
 
 from flows.webhook.app import make_app
-from flows.webhook.signatures import secret_problem
+from flows.webhook.signatures import check_secrets
 from pipelines.config import Config
-from pipelines.errors import ConfigError, ServerFailed
+from pipelines.errors import ServerFailed
 
 _CONNECTIONS = 256
 """At a time; each may hold a body in memory."""
@@ -48,24 +48,6 @@ def serve(config: Config, env: Mapping[str, str] = os.environ) -> None:
             )
         )
         server.run(sockets=[listening])
-
-
-def check_secrets(config: Config, env: Mapping[str, str] = os.environ) -> None:
-    """Sees that every endpoint has its secret.
-
-    Raises:
-        ConfigError: One has none, or none that can sign.
-    """
-    problems = [
-        f"webhook.endpoints[{one.name}].secret_env: {one.secret_env} (environment) {problem}"
-        for one in config.webhook.endpoints
-        if (problem := secret_problem(one.kind, env.get(one.secret_env, "")))
-    ]
-    if problems:
-        raise ConfigError(
-            "; ".join(problems) + ".",
-            hint="Set it to what the sender signs with: 32 random bytes, say.",
-        )
 
 
 def listen(config: Config) -> socket.socket:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from datetime import datetime
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
-from pipelines.config import HookKind
+from pipelines.config import Config, HookKind
+from pipelines.errors import ConfigError
 
 TOLERANCE_SECONDS = 300
 """A signed time may be so far from ours."""
@@ -79,6 +81,24 @@ def secret_problem(kind: HookKind, secret: str) -> str:
         if not decoded:
             return "is not a secret of Standard Webhooks: whsec_ and Base64"
     return ""
+
+
+def check_secrets(config: Config, env: Mapping[str, str] = os.environ) -> None:
+    """Sees that every endpoint has its secret.
+
+    Raises:
+        ConfigError: One has none, or none that can sign.
+    """
+    problems = [
+        f"webhook.endpoints[{one.name}].secret_env: {one.secret_env} (environment) {problem}"
+        for one in config.webhook.endpoints
+        if (problem := secret_problem(one.kind, env.get(one.secret_env, "")))
+    ]
+    if problems:
+        raise ConfigError(
+            "; ".join(problems) + ".",
+            hint="Set it to what the sender signs with; staleproof webhook add makes one.",
+        )
 
 
 def _github(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> Verified:

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from flows.webhook.serve import check_secrets, listen
-from flows.webhook.signatures import KINDS
+from flows.webhook.serve import listen
+from flows.webhook.signatures import KINDS, check_secrets
 from pipelines.config import HookKind
 from pipelines.errors import ConfigError, ServerFailed
 from tests.machine import free_port, wait_until

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 from flows.ops.doctor.check import Case, Check, counted, error, ok, skipped, warn
 from flows.ops.environment import receiver_url
-from flows.ops.preflight import check_receiver, check_secrets
+from flows.ops.preflight import check_receiver
 from flows.ops.rest import Api
 from flows.ops.state import running
 from flows.warm.asked import is_held
 from flows.warm.life import find_lane
+from flows.webhook.signatures import check_secrets
 from pipelines.inbox import inbox_of
 
 _LONG = timedelta(minutes=10)
