@@ -215,12 +215,12 @@ def test_withhold_in_the_middle_of_a_refresh_lets_it_publish(
 
 @pytest.mark.slow
 def test_two_half_way_owners_leave_whole_states(world: World, after: View) -> None:
-    """One stopped after every second write from the fence on, the other at three places."""
+    """One stopped after every third write from the fence on, the other at three places."""
     writes = names_of_writes(world)
     first = writes.index("chunks.restore") + 1
     last = len(writes) - writes[::-1].index("append")
     places = ("chunks.restore#1:after", "chunks.delete#1:after", "append#2:before")
-    cases = list(itertools.product(range(first, last + 1, 2), places))
+    cases = list(itertools.product(range(first, last + 1, 3), places))
     assert in_pairs(lambda pair: two_owners(world, after, *pair), cases) == []
 
 
