@@ -20,6 +20,7 @@ KEEP_DELIVERIES = timedelta(days=7)
 
 _BUSY_SECONDS = 10.0
 _SCHEMA = """
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS wishes (
     source TEXT PRIMARY KEY, since TEXT NOT NULL, sequence INTEGER NOT NULL, deliveries INTEGER NOT NULL, actor TEXT NOT NULL
 ) STRICT;
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS settled (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY CHECK (id = 1), last INTEGER NOT NULL) STRICT;
 INSERT OR IGNORE INTO counter VALUES (1, 0);
+COMMIT;
 """
 
 
@@ -168,10 +170,7 @@ class Inbox:
         if not self.path.exists():
             return []
         with self._open() as database:
-            made = "SELECT 1 FROM sqlite_master WHERE name = 'counter'"  # the last table
-            if database.execute(made).fetchone() is None:
-                return []
-            return database.execute(asked, values).fetchall()
+            return database.execute(asked, values).fetchall() if _is_made(database) else []
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -194,8 +193,9 @@ class Inbox:
     def _write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that nobody else writes in the middle of."""
         with self._open() as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.executescript(_SCHEMA)
+            if not _is_made(database):
+                database.execute("PRAGMA journal_mode = WAL")  # the file remembers it
+                database.executescript(_SCHEMA)
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
@@ -208,6 +208,12 @@ class Inbox:
 def inbox_of(store_uri: str) -> Inbox:
     """The inbox of a store: beside its tables, so that copies of a project have one each."""
     return Inbox(Path(store_uri) / "inbox.sqlite")
+
+
+def _is_made(database: sqlite3.Connection) -> bool:
+    """Whether its tables are there: they come all at once."""
+    asked = "SELECT 1 FROM sqlite_master WHERE name = 'counter'"
+    return database.execute(asked).fetchone() is not None
 
 
 def _ask(
