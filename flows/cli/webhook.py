@@ -195,10 +195,10 @@ def webhook_test(name: str, /, *, wait: str = "60s", session: Given) -> Answer:
         wait: How long a run may take to have looked: 60s, 5m.
         session: Of this call.
     """
-    from flows.webhook.trial import endpoint_of, send, wait_until_looked
+    from flows.webhook.trial import send, wait_until_looked
 
     config, seconds = session.config(), waiting_seconds(wait)
-    endpoint = endpoint_of(config, name)
+    endpoint = config.endpoint(name)
     sent = send(config, endpoint, os.environ)
     print(f"202: delivery {sent.id} is on disk; waiting for a run to look ...", file=sys.stderr)
     looked = wait_until_looked(config, sent, seconds)

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from flows.ops.environment import receiver_url
 from flows.webhook.signing import secret_of, sign
-from pipelines.config import Config, Endpoint, nearest
-from pipelines.errors import ConfigError, ServerFailed, ServerUnavailable, UnknownName
+from pipelines.config import Config, Endpoint
+from pipelines.errors import ConfigError, ServerFailed, ServerUnavailable
 from pipelines.inbox import inbox_of
 
 BODY = json.dumps({"ref": "", "commits": []}).encode()
@@ -40,24 +40,6 @@ class Looked:
     run: str
     seconds: float
     """From the moment that the delivery was sent."""
-
-
-def endpoint_of(config: Config, name: str) -> Endpoint:
-    """The endpoint of that name.
-
-    Raises:
-        UnknownName: None has it.
-    """
-    known = {endpoint.name: endpoint for endpoint in config.webhook.endpoints}
-    if name in known:
-        return known[name]
-    near = nearest(name, known)
-    meant = f"Did you mean {near}? " if near else ""
-    raise UnknownName(
-        f'There is no endpoint "{name}" in {config.path}.',
-        hint=f"{meant}Known endpoints: {', '.join(known) or 'none'}."
-        " To add one: staleproof webhook add",
-    )
 
 
 def send(config: Config, endpoint: Endpoint, env: Mapping[str, str]) -> Sent:

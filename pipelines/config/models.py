@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
@@ -31,6 +31,8 @@ from pipelines.config.values import (
     mask_password,
 )
 from pipelines.errors import UnknownName
+
+T = TypeVar("T", bound="SourceKeys | Endpoint")
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -425,15 +427,28 @@ class Config(Settings):
         Raises:
             UnknownName: None has it.
         """
-        known = {source.name: source for source in self.sources}
-        if name in known:
-            return known[name]
-        near = nearest(name, known)
-        meant = f"Did you mean {near}? " if near else ""
-        names = ", ".join(known) or "none"
-        raise UnknownName(
-            f'There is no source "{name}" in {self.path}.', hint=f"{meant}Known sources: {names}."
-        )
+        return _found("source", name, self.sources, self.path)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint of that name.
+
+        Raises:
+            UnknownName: None has it.
+        """
+        more = " To add one: staleproof webhook add"
+        return _found("endpoint", name, self.webhook.endpoints, self.path, more=more)
+
+
+def _found(kind: str, name: str, tables: Iterable[T], file: Path, *, more: str = "") -> T:
+    known = {table.name: table for table in tables}
+    if name in known:
+        return known[name]
+    near = nearest(name, known)
+    meant = f"Did you mean {near}? " if near else ""
+    names = ", ".join(known) or "none"
+    raise UnknownName(
+        f'There is no {kind} "{name}" in {file}.', hint=f"{meant}Known {kind}s: {names}.{more}"
+    )
 
 
 def describe(config: Config) -> dict[str, Any]:
