@@ -24,7 +24,7 @@ from flows.warm.asked import (
     reason_of,
 )
 from flows.warm.life import find_lane
-from flows.warm.pace import Pace
+from flows.warm.pace import Away, Pace
 from flows.warm.server import crowded_out, deployment_id, is_busy, start_run
 from pipelines.config import Config, load_config
 from pipelines.errors import StaleproofError
@@ -40,7 +40,6 @@ PATIENCE_WITH_LANE = timedelta(seconds=60)
 """The same while a warm lane lives, which would have done it by then."""
 
 _CROWDED_SECONDS = 10.0
-_LONGEST_AWAY_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -116,20 +115,19 @@ def start(config: Config, stop: threading.Event, *, api: Api | None = None) -> t
         stop: Ends it.
         api: The server; the one that the environment names or that is the project's own, by default.
     """
-    dispatcher = Dispatcher(config.path, api or Api.in_use(config))
+    dispatcher = Dispatcher(config.path, api or Api.named() or Api.of(config))
 
     def keep_looking() -> None:
-        away = 0.0
-        while not stop.wait(away or LOOK_SECONDS):
+        away = Away()
+        while not stop.wait(away.seconds or LOOK_SECONDS):
             try:
                 dispatcher.look()
-                away = 0.0
+                away.answered()
             except Exception as error:  # noqa: BLE001 - a door: the receiver must not lose it
-                if not away:
+                if away.failed():
                     ours = isinstance(error, OSError | StaleproofError)
                     said = str(error) if ours else fault(error)
                     logger.warning("What is asked for waits: %s", said)
-                away = min(2 * away or LOOK_SECONDS, _LONGEST_AWAY_SECONDS)
 
     thread = threading.Thread(target=keep_looking, name="dispatcher", daemon=True)
     thread.start()

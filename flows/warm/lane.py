@@ -16,7 +16,7 @@ from flows.ops.rest import Api
 from flows.warm.asked import can_be_done, is_held, not_looked_at, pressing, reason_of
 from flows.warm.encoders import Encoders
 from flows.warm.life import Bounds, give_memory_back
-from flows.warm.pace import Pace
+from flows.warm.pace import Away, Pace
 from flows.warm.run import own_events, run_here, warm_flow
 from flows.warm.server import deployment_id, is_busy, start_run
 from pipelines.config import Config, load_config
@@ -27,7 +27,6 @@ from pipelines.refresh import Ports
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-_LONGEST_AWAY_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -40,8 +39,7 @@ class WarmLane:
     stopping: threading.Event = field(default_factory=threading.Event)
     pace: Pace = field(default_factory=Pace)
     _events: EventsWorker | None = None
-    _away_seconds: float = 0.0
-    """How long it waits after what it stands on did not answer; 0 where it did."""
+    _away: Away = field(default_factory=Away)
     _running: "tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None" = None
     _idle: threading.Event = field(default_factory=threading.Event)
     """Set while no run goes on."""
@@ -50,7 +48,7 @@ class WarmLane:
         """Until ``stopping`` is set, or a bound is passed; leaves between runs."""
         inbox, after_run = inbox_of(load_config(self.config_path).store_uri), False
         self._idle.set()
-        while not self.stopping.wait(self._away_seconds or POLL_SECONDS):
+        while not self.stopping.wait(self._away.seconds or POLL_SECONDS):
             why = bounds.passed(after_run=after_run)
             if why:
                 logger.info("Leaves, to be started anew: %s.", why, extra={"event": "warm.left"})
@@ -59,9 +57,10 @@ class WarmLane:
             try:
                 after_run = bool(inbox.waiting()) and self.look()
             except (OSError, StaleproofError) as error:
-                self._wait_longer(error)
+                if self._away.failed():
+                    logger.warning("What is asked for waits: %s", error)
             else:
-                self._away_seconds = 0.0
+                self._away.answered()
 
     def look(self) -> bool:
         """Makes one run, if there is something that may be looked at now.
@@ -129,9 +128,3 @@ class WarmLane:
             self._idle.set()
         said = "is run by another process" if state is None else state.name
         logger.info("Run %s: %s.", run, said, extra={"event": "warm.ran"})
-
-    def _wait_longer(self, error: Exception) -> None:
-        """After an error of what it stands on: tells of the first one, and asks less often."""
-        if not self._away_seconds:
-            logger.warning("What is asked for waits: %s", error)
-        self._away_seconds = min(2 * self._away_seconds or 1.0, _LONGEST_AWAY_SECONDS)

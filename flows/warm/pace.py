@@ -10,6 +10,31 @@ BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS, BACKOFF_FACTOR = 2.0, 900.0, 4.0
 """Until a source is tried again that a run could not look at, and how that grows: each try is a
 failed run, and somebody is told of it. After some minutes they are no more than the schedule's."""
 
+FIRST_AWAY_SECONDS, LONGEST_AWAY_SECONDS = 1.0, 30.0
+"""Until server or store are asked again that did not answer; doubles each time."""
+
+
+@dataclass(slots=True)
+class Away:
+    """For how long what does not answer is left alone."""
+
+    seconds: float = 0.0
+    """0 where it answered."""
+
+    def failed(self) -> bool:
+        """It did not answer.
+
+        Returns:
+            Whether it did until now: people are told once.
+        """
+        first = not self.seconds
+        self.seconds = min(2 * self.seconds or FIRST_AWAY_SECONDS, LONGEST_AWAY_SECONDS)
+        return first
+
+    def answered(self) -> None:
+        """It did."""
+        self.seconds = 0.0
+
 
 @dataclass(slots=True)
 class Pace:
