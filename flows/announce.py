@@ -1,7 +1,6 @@
 """Tells the server of something that happened outside of flows, without importing Prefect."""
 
 import logging
-import os
 from datetime import datetime
 from uuid import uuid4
 
@@ -45,7 +44,4 @@ def tell_server(config: Config, happened: Happened, *, at: datetime) -> bool:
 
 
 def _server(config: Config) -> Api | None:
-    url = os.environ.get("PREFECT_API_URL")
-    if url:
-        return Api(url.rstrip("/"), os.environ.get("PREFECT_API_AUTH_STRING"))
-    return Api.of(config) if running(config) else None
+    return Api.named() or (Api.of(config) if running(config) else None)

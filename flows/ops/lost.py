@@ -21,7 +21,7 @@ _MESSAGE = (
 
 
 def crash_lost_runs(api: Api, pool: str, worker: str) -> int:
-    """Makes them Crashed (Cancelled, if that was asked for), so that history and automations take them for what they are.
+    """Makes them Crashed, or Cancelled where that was asked for: history tells what they are.
 
     To be called before the worker of this machine starts. Where workers of other machines are
     online, nothing is done: a run does not say on which machine it is.

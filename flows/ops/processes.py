@@ -4,10 +4,12 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
 from flows.ops.environment import MARK
 
@@ -103,3 +105,23 @@ def reap(value: str, seconds: float) -> list[ProcessId]:
 def _signal(processes: Iterable[ProcessId], number: signal.Signals) -> None:
     for process in processes:
         send(process, number)
+
+
+@contextlib.contextmanager
+def only_one(lock_file: Path, *, or_else: Exception, seconds: float = 0) -> Iterator[None]:
+    """At most one process at a time; the system frees the lock when its holder ends.
+
+    Args:
+        lock_file: The lock.
+        or_else: What is raised where another one holds it.
+        seconds: How long to wait for that one.
+    """
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        raise or_else from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -28,10 +28,10 @@ class Api:
         return cls(api_url(config), auth_string(config))
 
     @classmethod
-    def in_use(cls, config: Config, env: Mapping[str, str] = os.environ) -> "Api":
-        """The API of the server that the environment names, else of this project's own."""
+    def named(cls, env: Mapping[str, str] = os.environ) -> "Api | None":
+        """The API of the server that the environment names, if it does."""
         url = env.get("PREFECT_API_URL", "").rstrip("/")
-        return cls(url, env.get("PREFECT_API_AUTH_STRING") or None) if url else cls.of(config)
+        return cls(url, env.get("PREFECT_API_AUTH_STRING") or None) if url else None
 
     def ask(self, method: str, path: str, body: object = None, *, seconds: float = 10) -> Any:
         """The answer, read as JSON.
@@ -65,17 +65,17 @@ class Api:
         except ValueError as error:
             raise OSError(f"{method} {path} is not answered with JSON") from error
 
-    def is_well(self, *, seconds: float = 5) -> bool:
-        """The same of something else than a Prefect server: whether ``/health`` is answered 2xx."""
-        try:
-            self.ask("GET", "/health", seconds=seconds)
-        except OSError:
-            return False
-        return True
-
     def is_healthy(self, *, seconds: float = 5) -> bool:
         """Whether the server answers that it is well."""
         try:
             return self.ask("GET", "/health", seconds=seconds) is True
         except OSError:
             return False
+
+    def is_well(self, *, seconds: float = 5) -> bool:
+        """The same of what is no Prefect server: whether it answers ``/health`` with 2xx."""
+        try:
+            self.ask("GET", "/health", seconds=seconds)
+        except OSError:
+            return False
+        return True

@@ -1,7 +1,6 @@
 """What an ``up`` that runs has written down of itself, for ``down`` and for other commands."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,10 +48,14 @@ def state_file(config: Config) -> Path:
 
 def write_state(config: Config, state: UpState) -> None:
     """Replaces the state; a reader sees the old one or the new."""
-    file = state_file(config)
+    replace_json(state_file(config), asdict(state))
+
+
+def replace_json(file: Path, data: Any) -> None:
+    """Writes a file of JSON in the place of the one that may be there."""
     new = file.with_suffix(".new")
-    new.write_text(json.dumps(asdict(state), indent=2), encoding="utf-8")
-    os.replace(new, file)  # noqa: PTH105 - as short
+    new.write_text(json.dumps(data, indent=2), encoding="utf-8")
+    new.replace(file)
 
 
 def read_state(config: Config) -> UpState | None:

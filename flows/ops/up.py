@@ -5,13 +5,10 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
-
-from filelock import FileLock, Timeout
 
 from flows.ops.database import describe_database
 from flows.ops.environment import (
@@ -27,7 +24,7 @@ from flows.ops.environment import (
 )
 from flows.ops.lost import crash_lost_runs
 from flows.ops.preflight import check_before_start, check_folder
-from flows.ops.processes import ProcessId, reap
+from flows.ops.processes import ProcessId, only_one, reap
 from flows.ops.rest import Api
 from flows.ops.state import ProcessState, UpState, forget, write_state
 from flows.ops.supervise import Backoff, Command, Supervisor
@@ -74,7 +71,11 @@ def keep_up(
     """
     check_folder(config)
     mark = mark_of(config)
-    with _alone(config):
+    other = ServerUnavailable(
+        "Another `staleproof up` of this project is starting or stopping.",
+        hint="Wait a moment, then try again.",
+    )
+    with only_one(run_folder(config) / "up.lock", or_else=other):
         reap(mark, seconds=10)  # of an up that was killed
         state = UpState(
             supervisor=ProcessId.of(os.getpid()),
@@ -110,23 +111,6 @@ def _run(config: Config, supervisor: Supervisor, listener: Listener, state: UpSt
         listener.on_step("stopping")
         supervisor.on_change = lambda _: None
         supervisor.stop()
-
-
-@contextmanager
-def _alone(config: Config) -> Iterator[None]:
-    """At most one ``up`` of a project; the system frees the lock when its process ends."""
-    lock = FileLock(run_folder(config) / "up.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise ServerUnavailable(
-            "Another `staleproof up` of this project is starting or stopping.",
-            hint="Wait a moment, then try again.",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _start(config: Config, supervisor: Supervisor, listener: Listener) -> None:

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
 from flows.ops.environment import run_folder
-from flows.ops.processes import ProcessId, is_alive
+from flows.ops.processes import ProcessId, is_alive, only_one
+from flows.ops.state import replace_json
 from pipelines.config import Config
 from pipelines.errors import ServerUnavailable
 
@@ -62,27 +62,20 @@ def alone(config: Config) -> Iterator[None]:
         ServerUnavailable: There is another one.
     """
     run_folder(config).mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(run_folder(config) / "warm.lock")
-    try:
-        lock.acquire(timeout=_LOCK_SECONDS)
-    except Timeout as error:
-        raise ServerUnavailable(
-            "Another warm lane of this project runs.", hint="staleproof up starts one itself."
-        ) from error
-    try:
-        yield
-    finally:
-        lane_file(config).unlink(missing_ok=True)
-        lock.release()
+    other = ServerUnavailable(
+        "Another warm lane of this project runs.", hint="staleproof up starts one itself."
+    )
+    with only_one(run_folder(config) / "warm.lock", or_else=other, seconds=_LOCK_SECONDS):
+        try:
+            yield
+        finally:
+            lane_file(config).unlink(missing_ok=True)
 
 
 def tell(config: Config, *, ready: bool) -> None:
     """Says that this process is the lane."""
     lane = Lane(ProcessId.of(os.getpid()), datetime.now(UTC).isoformat(), ready)
-    file = lane_file(config)
-    new = file.with_suffix(".new")
-    new.write_text(json.dumps(asdict(lane)), encoding="utf-8")
-    new.replace(file)
+    replace_json(lane_file(config), asdict(lane))
 
 
 def held_mb(pid: int | None = None) -> int:

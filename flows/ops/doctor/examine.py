@@ -1,6 +1,5 @@
 """Looks at one thing after the other, mends what it may, and never falls over one of them."""
 
-import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -145,9 +144,9 @@ def examine_without(problem: StaleproofError) -> Examination:
 
 def api_in_use(config: Config) -> tuple[Api, bool]:
     """The server that commands of this project use, and whether somebody named or started it."""
-    url = os.environ.get("PREFECT_API_URL")
-    if url:
-        return Api(url.rstrip("/"), os.environ.get("PREFECT_API_AUTH_STRING") or None), True
+    named = Api.named()
+    if named is not None:
+        return named, True
     if running(config) is not None:
         return Api.of(config), True
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
