@@ -104,19 +104,24 @@ def test_program_that_ends_again_and_again_is_given_up_with_its_last_words(
     assert not marked(mark)
 
 
+def end_too_often(supervisor: Supervisor, command: supervise.Command) -> None:
+    """Starts one more, and lets it end oftener than makes the supervisor give up, meanwhile."""
+    supervisor._children.append(supervise._Child(command, *supervise._spawn(command)))
+    often = QUICK.give_up_after + 2
+
+    def wait() -> None:
+        wait_until(lambda: supervisor.states()[-1].restarts >= often, seconds=60)
+
+    meanwhile(supervisor, wait)
+
+
 def test_program_that_leaves_to_be_started_anew_is_no_matter_for_people(
     tmp_path: Path, mark: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor = Supervisor(mark, QUICK)
     lane = replace(program(tmp_path, ""), leaves=True)
     supervisor.start(program(tmp_path, SLEEPS, "other"))
-    supervisor._children.append(supervise._Child(lane, *supervise._spawn(lane)))
-    often = QUICK.give_up_after + 2
-
-    def wait() -> None:
-        wait_until(lambda: supervisor.states()[1].restarts >= often, seconds=60)
-
-    meanwhile(supervisor, wait)
+    end_too_often(supervisor, lane)
     with caplog.at_level("WARNING"), watched(supervisor):
         pass
     assert caplog.messages == []
@@ -128,13 +133,7 @@ def test_program_that_is_not_needed_is_tried_for_ever_and_told(
 ) -> None:
     supervisor = Supervisor(mark, QUICK)
     fails = replace(program(tmp_path, "raise SystemExit(4)"), leaves=True, is_needed=False)
-    supervisor._children.append(supervise._Child(fails, *supervise._spawn(fails)))
-    often = QUICK.give_up_after + 2
-
-    def wait() -> None:
-        wait_until(lambda: supervisor.states()[0].restarts >= often, seconds=60)
-
-    meanwhile(supervisor, wait)
+    end_too_often(supervisor, fails)
     with caplog.at_level("WARNING"), watched(supervisor):
         pass
     assert any("sleeper ended (exit code 4)" in said for said in caplog.messages)
