@@ -10,13 +10,15 @@ How a run ends, by the exit code that the command line would give:
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, tags
+from prefect import Flow, flow, tags
 from prefect.client.schemas.objects import State
+from prefect.context import SyncClientContext
 
 from flows.artifacts import ProgressBar, show_audit, show_quarantine, show_receipt
 from flows.endings import SomeUnreachable, done, ending, not_begun, not_done, outcome
@@ -34,33 +36,47 @@ from pipelines.refresh import Ports, Report, Request, asked_meanwhile, refresh_k
 
 logger = logging.getLogger(__name__)
 
-
 MOST_LOOKS = 10
 """In one run, however often others ask; the rest waits for the next run."""
 
 
-@flow(name="refresh", persist_result=False)
-async def refresh(
-    config: str | None = None,
-    sources: tuple[str, ...] = (),
-    recheck: bool = False,
-    publish: bool = True,
-    wait_seconds: float = 0,
-    reason: str = "",
-) -> State[Any]:
-    """Makes what readers see what the sources say: embeds what changed, audits and publishes it.
+def refresh_flow(ports: Ports | None = None, *, retries: int = RETRIES) -> Flow[..., Any]:
+    """The flow as people see it: the same parameters, wherever it runs.
 
     Args:
-        config: The configuration file; without one STALEPROOF_CONFIG, else ./staleproof.toml.
-        sources: Names of the sources to refresh; none means all.
-        recheck: Read every document, even where the listing says that it did not change.
-        publish: Off: build and audit a candidate and hold it for review.
-        wait_seconds: How long to wait while another refresh holds the store.
-        reason: Why this run was started; becomes part of the actor in the history.
+        ports: The model and the store's write verbs.
+        retries: How often a run is tried again that may heal by itself.
     """
-    actor = f"prefect: {reason}" if reason else "prefect"
-    request = Request(tuple(sources), recheck, publish, wait_seconds, actor)
-    return await refresh_documents(Path(config) if config else None, request)
+
+    @flow(name="refresh", persist_result=False)
+    async def refresh(
+        config: str | None = None,
+        sources: tuple[str, ...] = (),
+        recheck: bool = False,
+        publish: bool = True,
+        wait_seconds: float = 0,
+        reason: str = "",
+    ) -> State[Any]:
+        """Makes what readers see what the sources say: embeds what changed, audits and publishes it.
+
+        Args:
+            config: The configuration file; without one STALEPROOF_CONFIG, else ./staleproof.toml.
+            sources: Names of the sources to refresh; none means all.
+            recheck: Read every document, even where the listing says that it did not change.
+            publish: Off: build and audit a candidate and hold it for review.
+            wait_seconds: How long to wait while another refresh holds the store.
+            reason: Why this run was started; becomes part of the actor in the history.
+        """
+        actor = f"prefect: {reason}" if reason else "prefect"
+        request = Request(tuple(sources), recheck, publish, wait_seconds, actor)
+        path = Path(config) if config else None
+        return await refresh_documents(path, request, ports=ports, retries=retries)
+
+    return refresh
+
+
+refresh: Flow[..., Coroutine[Any, Any, State[Any]]] = refresh_flow()
+"""What the deployments run."""
 
 
 async def refresh_documents(
@@ -97,7 +113,8 @@ async def refresh_documents(
     await rename(this, f"refresh {name}")
     run_id = this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}"
     try:
-        with logged_to_server():
+        # One client for all tasks: each would make its own, and read all certificates for it.
+        with SyncClientContext.get_or_create(), logged_to_server():
             reports = await _looks(config, request, run_id, ports)
         await rename(this, f"refresh {name} {outcome(*reports)}")
         if reports[-1].exit_code == 4:

@@ -17,7 +17,7 @@ from flows.warm.asked import can_be_done, is_held, not_looked_at, pressing, reas
 from flows.warm.encoders import Encoders
 from flows.warm.life import Bounds, give_memory_back
 from flows.warm.pace import Away, Pace
-from flows.warm.run import own_events, run_here, warm_flow
+from flows.warm.run import own_events, run_here
 from flows.warm.server import deployment_id, is_busy, start_run
 from pipelines.config import Config, load_config
 from pipelines.errors import StaleproofError
@@ -123,7 +123,7 @@ class WarmLane:
         self._running = asyncio.get_running_loop(), task
         self._idle.clear()
         try:
-            state = await run_here(run, warm_flow(Ports(load_encoder=self.encoders)))
+            state = await run_here(run, Ports(load_encoder=self.encoders))
         finally:
             self._idle.set()
         said = "is run by another process" if state is None else state.name

@@ -7,52 +7,31 @@ lane that is killed between the two leaves a run that the worker picks up.
 """
 
 import os
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect import flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.context import AsyncClientContext, SyncClientContext
+from prefect.context import AsyncClientContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow_async
-from prefect.flows import Flow
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
-from flows.refresh import refresh, refresh_documents
-from pipelines.refresh import Ports, Request
+from flows.refresh import refresh_flow
+from pipelines.refresh import Ports
 
 RETRIES = 0
 """The inbox is what is tried again; a run that waits for its next attempt would keep others out."""
 
 
-def warm_flow(ports: Ports) -> Flow[..., Any]:
-    """The flow ``refresh`` as it is deployed, with an encoder that is loaded already."""
-
-    @flow(name=refresh.name, version=refresh.version, persist_result=False)
-    async def warm_refresh(
-        config: str | None = None,
-        sources: tuple[str, ...] = (),
-        recheck: bool = False,
-        publish: bool = True,
-        wait_seconds: float = 0,
-        reason: str = "",
-    ) -> State[Any]:
-        actor = f"prefect: {reason}" if reason else "prefect"
-        request = Request(tuple(sources), recheck, publish, wait_seconds, actor)
-        path = Path(config) if config else None
-        # One client for all tasks: each would make its own, and read all certificates for it.
-        with SyncClientContext.get_or_create():
-            return await refresh_documents(path, request, ports=ports, retries=RETRIES)
-
-    return warm_refresh
-
-
-async def run_here(flow_run_id: str, body: Flow[..., Any]) -> State[Any] | None:
+async def run_here(flow_run_id: str, ports: Ports) -> State[Any] | None:
     """Takes a run that is due, and runs it in this process.
+
+    Args:
+        flow_run_id: The run.
+        ports: With a model that is loaded already.
 
     Returns:
         Its final state; None where somebody else runs it, or it was cancelled for another one.
@@ -61,6 +40,7 @@ async def run_here(flow_run_id: str, body: Flow[..., Any]) -> State[Any] | None:
         taken = await _take(context.client, UUID(flow_run_id))
         if taken is None:
             return None
+        body = refresh_flow(ports, retries=RETRIES)
         return await run_flow_async(
             body, flow_run=taken, parameters=taken.parameters, return_type="state"
         )
