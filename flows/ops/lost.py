@@ -18,6 +18,10 @@ _MESSAGE = (
     "Its process was gone when `staleproof up` started: it had been stopped or killed. What it"
     " published stays; the next refresh goes on from there."
 )
+_KILLED = (
+    "The process that ran it was killed, or its machine was. What it published stays; the next"
+    " refresh goes on from there."
+)
 
 
 def crash_lost_runs(api: Api, pool: str, worker: str) -> int:
@@ -44,16 +48,46 @@ def crash_lost_runs(api: Api, pool: str, worker: str) -> int:
     asked = {"flow_runs": states, "work_pools": {"name": {"any_": [pool]}}, "limit": 200}
     lost = [run for run in api.ask("POST", "/flow_runs/filter", asked) if _is_lost(run)]
     for run in lost:
-        # One that a person cancelled must not be taken for a crash, and run again.
-        kind = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
-        state = {"type": kind, "name": kind.capitalize(), "message": _MESSAGE}
-        api.ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": state})
+        _end(api, run, _MESSAGE)
     return len(lost)
 
 
-def _is_lost(run: dict[str, Any]) -> bool:
+def crash_runs_of(api: Api, deployment: str, process: ProcessId) -> int:
+    """The same for the runs of a deployment that a process of this machine had in itself.
+
+    Args:
+        api: The server.
+        deployment: Its id.
+        process: The one that is gone.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        OSError: The server does not answer.
+    """
+    only = {"deployment_id": {"any_": [deployment]}, "state": {"type": {"any_": list(_OPEN)}}}
+    found = api.ask("POST", "/flow_runs/filter", {"flow_runs": only, "limit": 200})
+    its_own = [run for run in found if _pid_of(run) == str(process.pid) and _is_lost(run)]
+    for run in its_own:
+        _end(api, run, _KILLED)
+    return len(its_own)
+
+
+def _end(api: Api, run: dict[str, Any], message: str) -> None:
+    # One that a person cancelled must not be taken for a crash, and run again.
+    kind = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
+    state = {"type": kind, "name": kind.capitalize(), "message": message}
+    api.ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": state})
+
+
+def _pid_of(run: dict[str, Any]) -> str:
     # Prefect may write the machine before the number.
-    pid = (run["infrastructure_pid"] or "").rpartition(":")[2]
+    return str(run["infrastructure_pid"] or "").rpartition(":")[2]
+
+
+def _is_lost(run: dict[str, Any]) -> bool:
+    pid = _pid_of(run)
     if not pid.isdecimal():
         return True  # never started
     started = datetime.fromisoformat(run["start_time"] or run["expected_start_time"])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from flows.ops.attach import use_running_server
 from flows.ops.signals import stopped_by_signals
 from flows.warm.encoders import Encoders
-from flows.warm.life import Bounds, alone, held_mb, tell
+from flows.warm.life import Bounds, alone, held_mb, last_lane, tell
 from pipelines.config import Config, load_config
 from pipelines.embedding import load_encoder
 from pipelines.errors import StaleproofError
@@ -61,12 +61,14 @@ def main(config_path: str, *, load: LoadEncoder = load_encoder) -> int:
 
 
 def _serve(config: Config, stopping: threading.Event, load: LoadEncoder) -> int:
+    before = last_lane(config)
     tell(config, ready=False)
     from flows.ops.doctor import api_in_use
     from flows.warm.lane import WarmLane
 
     api, _ = api_in_use(config)
-    lane = WarmLane(config.path, api, Encoders(load), stopping=stopping)
+    killed = before.process if before else None
+    lane = WarmLane(config.path, api, Encoders(load), stopping=stopping, killed=killed)
     ended: list[int] = []
 
     def live() -> None:

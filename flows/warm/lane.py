@@ -12,6 +12,8 @@ from pathlib import Path
 from prefect.events.worker import EventsWorker
 
 from flows.faults import fault, where
+from flows.ops.lost import crash_runs_of
+from flows.ops.processes import ProcessId
 from flows.ops.rest import Api
 from flows.warm.asked import can_be_done, is_held, not_looked_at, pressing, reason_of
 from flows.warm.encoders import Encoders
@@ -37,6 +39,8 @@ class WarmLane:
     api: Api
     encoders: Encoders = field(default_factory=Encoders)
     stopping: threading.Event = field(default_factory=threading.Event)
+    killed: ProcessId | None = None
+    """The lane before this one, where it left no other way: what it ran holds the only place."""
     pace: Pace = field(default_factory=Pace)
     _events: EventsWorker | None = None
     _away: Away = field(default_factory=Away)
@@ -78,6 +82,9 @@ class WarmLane:
         if not names or is_held(config):
             return False
         deployment = deployment_id(self.api, config)
+        if self.killed is not None:
+            crash_runs_of(self.api, deployment, self.killed)
+            self.killed = None
         if is_busy(self.api, deployment, or_soon=False):
             return False
         asked = can_be_done(config, {name: wishes[name] for name in names}, now)

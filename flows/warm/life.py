@@ -46,12 +46,17 @@ def lane_file(config: Config) -> Path:
 
 def find_lane(config: Config) -> Lane | None:
     """The warm lane of this project, if one runs."""
+    lane = last_lane(config)
+    return lane if lane and is_alive(lane.process) else None
+
+
+def last_lane(config: Config) -> Lane | None:
+    """The warm lane that runs, or the last one where that was killed."""
     try:
         said = json.loads(lane_file(config).read_text(encoding="utf-8"))
-        lane = Lane(ProcessId(**said["process"]), said["since"], bool(said["ready"]))
+        return Lane(ProcessId(**said["process"]), said["since"], bool(said["ready"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return lane if is_alive(lane.process) else None
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +34,7 @@ from flows.warm import dispatch
 from flows.warm.dispatch import Dispatcher
 from flows.warm.encoders import Encoders
 from flows.warm.lane import WarmLane
-from flows.warm.life import Bounds, Lane, find_lane, lane_file, tell
+from flows.warm.life import Bounds, Lane, find_lane, lane_file, last_lane, tell
 from flows.warm.server import is_busy
 from pipelines.config import Config, load_config
 from pipelines.inbox import Delivery, Inbox, inbox_of
@@ -378,8 +380,9 @@ def test_other_weights_in_the_place_of_the_loaded_ones_are_loaded(tmp_path: Path
     assert len(given) == 3
 
 
-@pytest.mark.slow
-def test_lane_that_is_stopped_in_a_long_run_says_so_and_the_wish_stays(warm: Warm) -> None:
+@contextmanager
+def in_a_long_run(warm: Warm) -> Iterator[subprocess.Popen[bytes]]:
+    """A lane in a process of its own, in the middle of a run that does not end."""
     warm.edit()
     warm.deliver()
     child = subprocess.Popen(
@@ -391,11 +394,35 @@ def test_lane_that_is_stopped_in_a_long_run_says_so_and_the_wish_stays(warm: War
         lane = find_lane(warm.config)
         assert lane
         assert (lane.process.pid, lane.ready) == (child.pid, True)
-        child.send_signal(signal.SIGTERM)
-        assert child.wait(60) == 0
+        yield child
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.slow
+def test_run_of_a_lane_that_was_killed_keeps_the_next_one_from_nothing(warm: Warm) -> None:
+    with in_a_long_run(warm) as child:
+        child.kill()
+        child.wait()
+    assert [run.state_name for run in warm.runs()] == ["Running"]
+    before = last_lane(warm.config)
+    assert before
+    assert find_lane(warm.config) is None
+    lane = WarmLane(warm.path, warm.api, Encoders(warm.load), killed=before.process)
+    assert lane.look()
+    first, second = warm.runs()
+    assert (first.state_name, second.state_name) == ("Crashed", "Completed")
+    assert first.state
+    assert "was killed" in str(first.state.message)
+    assert (warm.number(), warm.inbox.waiting()) == (2, {})
+
+
+@pytest.mark.slow
+def test_lane_that_is_stopped_in_a_long_run_says_so_and_the_wish_stays(warm: Warm) -> None:
+    with in_a_long_run(warm) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == 0
     assert [run.state_name for run in warm.runs()] == ["Crashed"]
     assert "handbook" in warm.inbox.waiting()
     assert find_lane(warm.config) is None
