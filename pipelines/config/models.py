@@ -32,7 +32,7 @@ from pipelines.config.values import (
 )
 from pipelines.errors import UnknownName
 
-T = TypeVar("T", bound="SourceKeys | Endpoint")
+T = TypeVar("T", bound="SourceKeys | Endpoint | ModelConfig")
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -43,7 +43,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def _named_once(tables: Iterable["DomainPolicy | Endpoint | SourceKeys"]) -> None:
+def _named_once(
+    tables: Iterable["DomainPolicy | Endpoint | SourceKeys | ModelConfig"],
+) -> None:
     twice = [name for name, n in Counter(table.name for table in tables).items() if n > 1]
     if twice:
         raise ValueError(f"named differently; more than one is called {', '.join(twice)}")
@@ -110,6 +112,9 @@ class Prices(Section):
         default=0.0,
         ge=0,
         description="cost of embedding a million tokens, in your currency; plan shows the sum",
+    )
+    train_hour: Number = Field(
+        default=0.0, ge=0, description="cost of an hour of training; retrain --plan shows the sum"
     )
 
 
@@ -265,6 +270,73 @@ class WebhookConfig(Section):
         return value
 
 
+class GatePolicy(Section):
+    """Section ``[models.gate]`` of an entry of ``[[models]]``. Differences are of MRR@10, 0 to 1.
+
+    Each bound is compared with the lower end of a 95 % interval.
+    """
+
+    min_gain: Number = Field(
+        default=0.0, ge=-1, le=1, description="a new version gains at least so much in MRR@10"
+    )
+    max_domain_loss: Number = Field(
+        default=0.05, ge=0, le=1, description="and loses in no domain more than so much"
+    )
+    min_questions: Whole = Field(
+        default=30, ge=1, description="domains with fewer questions are judged together"
+    )
+    max_forgetting: Number = Field(
+        default=0.02, ge=0, le=1, description="and loses no more on questions of other subjects"
+    )
+    max_latency: Number = Field(
+        default=1.5, ge=1, description="and takes at most so many times as long for a question"
+    )
+
+
+ModelKind = Literal["embedder"]
+
+
+class ModelConfig(Section):
+    """An entry of ``[[models]]``: a model that is fine-tuned on the documents."""
+
+    name: Name = Field(description="a-z 0-9 dash; versions are tags NAME@v0.0.1 in git")
+    kind: ModelKind = Field(default="embedder", description="embedder")
+    base: Text = Field(
+        default="all-MiniLM-L6-v2",
+        description="what it is fine-tuned from: the built-in one; or any name or folder",
+    )
+    domains: tuple[Word, ...] = Field(
+        default=(), description="of the documents that it learns from; [] = all that permit it"
+    )
+    pairs: tuple[Text, ...] = Field(
+        default=(), description="JSONL files of your own: questions and the passages that answer"
+    )
+    general: str = Field(
+        default="",
+        description='a JSONL file of questions on other subjects; "" = the built-in ones',
+    )
+    keep_versions: Whole = Field(
+        default=10, ge=2, description="older versions are removed, but never one in use"
+    )
+    keep_previous: Duration = Field(
+        default=timedelta(days=1),
+        description="the former index stays so long after a promotion: demote goes back at once",
+    )
+    cooldown: Duration = Field(
+        default=timedelta(days=7),
+        description="no retraining starts by itself so soon after one; twice as long if refused",
+    )
+    max_runs_a_month: Whole = Field(
+        default=4, ge=0, description="that start by themselves: by schedule or event"
+    )
+    max_hours_a_month: Number = Field(
+        default=24.0, ge=0, description="that they may take together"
+    )
+    gate: GatePolicy = Field(
+        default=GatePolicy(), description="what a new version must be to be promoted"
+    )
+
+
 class SourceRule(Section):
     """One ``[[sources.rules]]``; what it leaves out is taken from the source."""
 
@@ -344,6 +416,8 @@ TABLES: dict[str, type[Section]] = {
     "rules": SourceRule,
     "domains": DomainPolicy,
     "endpoints": Endpoint,
+    "models": ModelConfig,
+    "gate": GatePolicy,
 }
 """What a list of tables holds, by its key."""
 
@@ -373,15 +447,18 @@ class Settings(Section):
     domains: tuple[DomainPolicy, ...] = Field(
         default=(), description="policy of single domains: one [[domains]] for each"
     )
+    models: tuple[ModelConfig, ...] = Field(
+        default=(), description="fine-tuned on the documents: one [[models]] for each"
+    )
     sources: tuple[Annotated[FilesSource | GitSource, Field(discriminator="kind")], ...] = Field(
         default=(), description="where documents come from: one [[sources]] for each place"
     )
 
-    @field_validator("sources", "domains")
+    @field_validator("sources", "domains", "models")
     @classmethod
     def _each_has_its_name(
-        cls, value: tuple[SourceKeys | DomainPolicy, ...]
-    ) -> tuple[SourceKeys | DomainPolicy, ...]:
+        cls, value: tuple[SourceKeys | DomainPolicy | ModelConfig, ...]
+    ) -> tuple[SourceKeys | DomainPolicy | ModelConfig, ...]:
         _named_once(value)
         return value
 
@@ -428,6 +505,14 @@ class Config(Settings):
             UnknownName: None has it.
         """
         return _found("source", name, self.sources, self.path)
+
+    def model(self, name: str) -> ModelConfig:
+        """The model of that name.
+
+        Raises:
+            UnknownName: None has it.
+        """
+        return _found("model", name, self.models, self.path)
 
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name.

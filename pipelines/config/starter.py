@@ -14,6 +14,8 @@ from pipelines.config.models import (
     SOURCE_KINDS,
     DomainPolicy,
     Endpoint,
+    GatePolicy,
+    ModelConfig,
     Settings,
     SourceKeys,
     SourceRule,
@@ -47,7 +49,7 @@ def template(*, knowledge: str, source: str, kind: Literal["files", "git"], loca
     """
     place = "path" if kind == "files" else "url"
     given = {"name": source, place: location, "domain": source, "labels": ["public"]}
-    examples = [_rule(), _domain(), _endpoint(source)]
+    examples = [_rule(), _domain(), _endpoint(source), _model(knowledge)]
     text = "\n".join([_HEAD, *_sections(knowledge), _source(kind, given), *examples])
     check_text(text, Path(FILE_NAME))
     return text
@@ -92,6 +94,15 @@ def _endpoint(source: str) -> str:
         "secret_env": "WEBHOOK_SECRET",
     }
     return _example([head, *_lines(Endpoint, Endpoint.model_fields, given)])
+
+
+def _model(knowledge: str) -> str:
+    keys = [key for key in ModelConfig.model_fields if key != "gate"]  # a table of its own
+    given = {"name": f"{knowledge}-embedder"}
+    head = ("[[models]]", Settings.model_fields["models"].description or "")
+    gate = ("[models.gate]", ModelConfig.model_fields["gate"].description or "")
+    lines = _lines(ModelConfig, keys, given)
+    return _example([head, *lines, gate, *_lines(GatePolicy, GatePolicy.model_fields, {})])
 
 
 def _example(lines: list[_Line]) -> str:
