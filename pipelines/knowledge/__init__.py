@@ -53,7 +53,7 @@ from pipelines.knowledge.quarantine import (
     released,
     try_again,
 )
-from pipelines.knowledge.queries import Query, QueryLog
+from pipelines.knowledge.queries import Query, QueryLog, logged_queries
 from pipelines.knowledge.retention import clean_up, kept_states, protecting, readable_states
 from pipelines.knowledge.scans import (
     Scan,
@@ -76,6 +76,7 @@ from pipelines.knowledge.takedowns import (
     take_down,
 )
 from pipelines.knowledge.usual import found_right, unusual
+from pipelines.knowledge.verdicts import VerdictRow, newest_verdict, record_verdict, verdicts
 from pipelines.knowledge.withdrawals import (
     WITHHELD,
     Signed,
@@ -108,6 +109,7 @@ __all__ = [
     "Signed",
     "State",
     "Store",
+    "VerdictRow",
     "Write",
     "all_taken_down",
     "append",
@@ -147,8 +149,10 @@ __all__ = [
     "last_complete",
     "lift",
     "lock_holder",
+    "logged_queries",
     "measured",
     "newest",
+    "newest_verdict",
     "open_pauses",
     "open_store",
     "open_takedowns",
@@ -163,6 +167,7 @@ __all__ = [
     "record_holds",
     "record_pause",
     "record_scans",
+    "record_verdict",
     "refresh_lock",
     "release",
     "released",
@@ -184,6 +189,7 @@ __all__ = [
     "try_again",
     "unusual",
     "vectors_in",
+    "verdicts",
     "withdraw",
     "withheld_of",
 ]

@@ -215,7 +215,7 @@ def _committed_at(table: "Table") -> dict[int, datetime]:
 
 
 def _tend_tables(store: Store, *, keep_days: float, thorough: bool) -> None:
-    for name in ("publications", *SIDE_TABLES):
+    for name in sorted({"publications", *SIDE_TABLES} & store.names()):
         if compact(store, name, most=1 if thorough else FRAGMENTS):
             keep = READ_SIDE if name == "vectors" else timedelta(days=keep_days)
             forget_versions(store, name, older_than=keep)

@@ -102,7 +102,7 @@ def find_store(uri: str, *, write: Write = directly) -> Store | None:
 
 
 def open_store(uri: str, *, now: datetime, write: Write = directly) -> Store:
-    """The store at ``uri``, made where there is none.
+    """The store at ``uri``, made where there is none, with the tables that it lacks.
 
     Killed at any instant, the next call goes on: the table that marks a store as whole comes last.
 
@@ -111,7 +111,7 @@ def open_store(uri: str, *, now: datetime, write: Write = directly) -> Store:
         StoreError: It cannot be made there.
     """
     store = find_store(uri, write=write)
-    if store is not None:
+    if store is not None and tables.SIDE_TABLES.keys() <= store.names():
         return store
     silence()
     import lancedb
@@ -133,8 +133,6 @@ def open_store(uri: str, *, now: datetime, write: Write = directly) -> Store:
 
 def _create(store: Store, now: datetime) -> None:
     names = {name for name in store.names() if _is_whole(store, name)}
-    if "store" in names:
-        return
     for name, schema in {"publications": tables.PUBLICATIONS, **tables.SIDE_TABLES}.items():
         if name not in names:
             store.write(store.db.create_table, name, schema=schema)
@@ -142,6 +140,8 @@ def _create(store: Store, now: datetime) -> None:
         table = store.table(name)
         if key and not table.schema.field(key).metadata:
             store.write(cast("Any", table).set_unenforced_primary_key, key)
+    if "store" in names:  # an earlier version of staleproof made it, before there was such a table
+        return
     marked = pa.table({"format": [tables.FORMAT], "created_at": [now]}, schema=tables.STORE)
     store.write(store.db.create_table, "store", marked)
 

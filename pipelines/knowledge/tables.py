@@ -190,6 +190,19 @@ HEALTH = pa.schema(
     ]
 )
 
+VERDICTS = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("model", pa.string()),
+        _required("version", pa.string()),
+        _required("at", TIME),
+        _required("verdict", pa.string()),
+        _required("reasons", pa.string()),
+        _required("look", pa.string()),
+        _required("attempt", pa.int64()),
+    ]
+)
+
 SIDE_TABLES = {
     "documents": DOCUMENTS,
     "vectors": VECTORS,
@@ -202,6 +215,7 @@ SIDE_TABLES = {
     "queries": QUERIES,
     "pauses": PAUSES,
     "health": HEALTH,
+    "verdicts": VERDICTS,
 }
 
 KEYS = {
@@ -209,6 +223,7 @@ KEYS = {
     "documents": "uri",
     "holds": "id",
     "health": "subject",
+    "verdicts": "id",
 }
 """Primary keys that are declared, so that two concurrent inserts of one key leave one row."""
 
