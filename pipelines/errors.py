@@ -5,8 +5,16 @@ StaleproofError
 ├── UnknownName            a source, document, hold or publication that does not exist (the user's mistake)
 ├── AccessDenied           the reader holds none of the labels that a document asks for
 ├── AuditFailed            a candidate is not what it should be; it is not published
+├── TrainingError          a snapshot, a training or an evaluation is not what it should be
 ├── ServerFailed           the Prefect server or its worker cannot start, or does not stay up
 ├── ServerUnavailable *    the Prefect server cannot be reached now
+├── RegistryError
+│   ├── NotVersioned           the project is no git repository with DVC, or lacks a commit or a stage (the user's mistake)
+│   ├── RegistryBusy *         another run of the registry holds its lock
+│   ├── RemoteUnavailable *    the data remote, or the git remote, cannot be reached now
+│   ├── DataMissing            an object of a version is missing or is not what its hash says
+│   ├── StageFailed            a command of dvc.yaml, or DVC itself, ended with an error
+│   └── RunCancelled           somebody ended the run; everything that it had started is ended too
 ├── SourceError
 │   ├── SourceUnavailable *    the source cannot be reached now
 │   └── ListingBrokenOff *     a listing started and did not come to its end
@@ -68,6 +76,10 @@ class AuditFailed(StaleproofError):
     """A candidate is not what it should be; readers go on with the newest publication."""
 
 
+class TrainingError(StaleproofError):
+    """A model could not be trained or evaluated; the one that serves goes on serving."""
+
+
 class ServerFailed(StaleproofError):
     """The Prefect server or its worker cannot start, or does not stay up; nothing is left running."""
 
@@ -127,3 +139,39 @@ class PublicationNotFound(StoreError):
 
 class StoreFormat(StoreError):
     """The store was written in a format that this version does not read."""
+
+
+class RegistryError(StaleproofError):
+    """The registry of model versions did not do what it should; what is served stays as it is."""
+
+
+class NotVersioned(RegistryError):
+    """The project is not what versions can be made in: git, DVC, a commit, a stage is missing."""
+
+    exit_code = 2
+
+
+class RegistryBusy(RegistryError):
+    """Another run holds the lock of the registry."""
+
+    retryable = True
+    exit_code = 4
+
+
+class RemoteUnavailable(RegistryError):
+    """The data remote, or the git remote, cannot be reached now; no version names missing data."""
+
+    retryable = True
+    exit_code = 4
+
+
+class DataMissing(RegistryError):
+    """An object of a version is missing, or is not what its hash says."""
+
+
+class StageFailed(RegistryError):
+    """A command of dvc.yaml, or DVC itself, ended with an error; no version was made."""
+
+
+class RunCancelled(RegistryError):
+    """Somebody ended the run; everything that it had started is ended too."""
