@@ -1,0 +1,31 @@
+"""Documents to a model: data set, training, evaluation and the gate; opens no store."""
+
+from pipelines.training.records import (
+    Champion,
+    Facts,
+    GeneralPair,
+    ManifestLine,
+    OwnPair,
+    Question,
+    Weights,
+    documents_schema,
+    passages_schema,
+)
+from pipelines.training.snapshot import Parts, Snapshot, code_hash, read_snapshot, write_snapshot
+
+__all__ = [
+    "Champion",
+    "Facts",
+    "GeneralPair",
+    "ManifestLine",
+    "OwnPair",
+    "Parts",
+    "Question",
+    "Snapshot",
+    "Weights",
+    "code_hash",
+    "documents_schema",
+    "passages_schema",
+    "read_snapshot",
+    "write_snapshot",
+]
