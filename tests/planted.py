@@ -1,5 +1,10 @@
 """A knowledge base with one document of each kind that no model may learn from, each marked."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
 from pipelines.decide import withhold
 from tests.project import Project, source
 
@@ -79,3 +84,18 @@ _PATHS = {
     "audit marked it": "pangolin.md",
     "another domain": "other/wombat.md",
 }
+
+
+def contents(folder: Path) -> Iterator[str]:
+    """Everything that stands in the files of a folder: the bytes, and what is packed in them."""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            yield file.read_bytes().decode("latin-1")
+        if file.suffix == ".parquet":
+            yield repr(pq.read_table(file).to_pylist())
+
+
+def found_in(folder: Path) -> set[str]:
+    """The marks that stand in a folder."""
+    marks = (ALLOWED, *MARKERS.values())
+    return {mark for text in contents(folder) for mark in marks if mark in text}

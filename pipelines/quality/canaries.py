@@ -25,6 +25,8 @@ class Canary:
     id: str
     question: str
     uri: str
+    answer: str = ""
+    """Words of the passage that answers it, where the file says them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,11 @@ def _canary(place: str, text: str) -> Canary:
             raise _wrong(place, f"{key} is missing or not a text")
         if not _is_utf8(said[key]):
             raise _wrong(place, f"{key} holds half a surrogate pair")
-    return Canary(**{key: said[key] for key in KEYS})
+    return Canary(**{key: said[key] for key in KEYS}, answer=_answer(said.get("answer")))
+
+
+def _answer(said: Any) -> str:
+    return said if isinstance(said, str) and _is_utf8(said) else ""
 
 
 def _is_utf8(text: str) -> bool:

@@ -1,0 +1,151 @@
+"""Questions and pairs of people's own, of which only those stay whose documents may be learned."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipelines.config import Config, ModelConfig
+from pipelines.errors import ConfigError
+from pipelines.knowledge import Store, logged_queries
+from pipelines.quality.canaries import read_canaries
+from pipelines.training import GeneralPair, OwnPair, Question
+from pipelines.training.records import digest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What people gave to learn from and to be judged by."""
+
+    questions: tuple[Question, ...]
+    own_pairs: tuple[OwnPair, ...]
+    general: tuple[GeneralPair, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """How many were, by reason."""
+
+
+def read_asked(
+    config: Config,
+    model: ModelConfig,
+    store: Store,
+    *,
+    ids: Mapping[str, str],
+    forbidden: Collection[str],
+) -> Asked:
+    """Golden questions, imported questions with accepted answers, own pairs and the general set.
+
+    Args:
+        config: The configuration.
+        model: Whose pairs and general set.
+        store: Where the imported questions are.
+        ids: Uri -> id of the documents that may be learned from.
+        forbidden: Passages, as ``words`` gives them, of documents that may not: an own pair of one
+            of these goes, whatever document it names.
+
+    Raises:
+        ConfigError: A file of pairs, of the general set or of golden questions is broken.
+    """
+    left_out: Counter[str] = Counter()
+    golden = list(_golden(config, ids, left_out))
+    accepted = list(_accepted(store, ids, left_out))
+    own = list(_own(config, model, ids, forbidden, left_out))
+    return Asked((*golden, *accepted), tuple(own), general_set(config, model), dict(left_out))
+
+
+def words(text: str) -> str:
+    """A passage without what white space does to it."""
+    return " ".join(text.split())
+
+
+def _golden(config: Config, ids: Mapping[str, str], left_out: Counter[str]) -> Iterator[Question]:
+    for canary in read_canaries(config.golden):
+        if canary.uri in ids:
+            documents = (ids[canary.uri],)
+            yield Question(canary.id, "golden", canary.question, documents, canary.answer)
+        else:
+            left_out["golden questions without a document that may be learned from"] += 1
+
+
+def _accepted(store: Store, ids: Mapping[str, str], left_out: Counter[str]) -> Iterator[Question]:
+    """Of questions asked several times the newest answer counts."""
+    newest = {row["text"]: row for row in logged_queries(store) if row["text"] and row["accepted"]}
+    for text, row in newest.items():
+        documents = tuple(sorted({ids[uri] for uri in row["accepted"] if uri in ids}))
+        if documents:
+            yield Question(digest("accepted", text), "accepted", text, documents)
+        else:
+            left_out["accepted answers without a document that may be learned from"] += 1
+
+
+def _own(
+    config: Config,
+    model: ModelConfig,
+    ids: Mapping[str, str],
+    forbidden: Collection[str],
+    left_out: Counter[str],
+) -> Iterator[OwnPair]:
+    for name in model.pairs:
+        for pair in _read(config.root / name, f"[[models]] pairs: {name}", _own_pair):
+            if pair.document and pair.document not in ids:
+                left_out["own pairs of documents that may not be learned from"] += 1
+            elif words(pair.passage) in forbidden:
+                left_out["own pairs of passages that may not be learned from"] += 1
+            else:
+                document = ids[pair.document] if pair.document else ""
+                yield OwnPair(pair.question, pair.passage, document)
+
+
+def general_set(config: Config, model: ModelConfig) -> tuple[GeneralPair, ...]:
+    """The questions on other subjects: the user's, else the built-in ones.
+
+    Raises:
+        ConfigError: The file is missing or broken.
+    """
+    if model.general:
+        path, name = config.root / model.general, f"[[models]] general: {model.general}"
+    else:
+        path = Path(str(files("pipelines.training") / "general.jsonl"))
+        name = "the built-in general set"
+    return tuple(_read(path, name, _general_pair))
+
+
+def _own_pair(said: Mapping[str, Any]) -> OwnPair:
+    return OwnPair(_text(said, "question"), _text(said, "passage"), str(said.get("document") or ""))
+
+
+def _general_pair(said: Mapping[str, Any]) -> GeneralPair:
+    return GeneralPair(_text(said, "question"), _text(said, "passage"))
+
+
+def _text(said: Mapping[str, Any], key: str) -> str:
+    value = said.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{key} is missing or not a text")
+    value.encode()  # half a surrogate pair is no text
+    return value
+
+
+def _read(path: Path, name: str, make: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name} cannot be read: {error}.") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            said = json.loads(line)
+            if not isinstance(said, dict):
+                raise ValueError("it is not an object")
+            made = make(said)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"{name}, line {number}: {error}.",
+                hint='A line is {"question": ..., "passage": ...}.',
+            ) from error
+        yield made
