@@ -9,6 +9,9 @@ _SENDS_NOTHING = {
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "DVC_NO_ANALYTICS": "true",
+    "DVC_STUDIO_OFFLINE": "true",
+    # What GTO and DVC share; any value is a refusal.
+    "ITERATIVE_DO_NOT_TRACK": "1",
     "GX_ANALYTICS_ENABLED": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }

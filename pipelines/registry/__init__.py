@@ -16,9 +16,10 @@ It knows neither the store nor what a model is: files, hashes and tags only.
 from pipelines.registry.champion import assign_champion
 from pipelines.registry.checkout import checkout_model, checkout_path
 from pipelines.registry.lock import registry_lock
-from pipelines.registry.publish import publish_version, share_versions
+from pipelines.registry.publish import publish_version
 from pipelines.registry.reproduce import Reproduced, reproduce_version
 from pipelines.registry.retire import Retired, retire
+from pipelines.registry.share import share_versions
 from pipelines.registry.stages import changed, reproduce_stages, track
 from pipelines.registry.versions import (
     Version,

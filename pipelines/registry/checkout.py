@@ -2,10 +2,23 @@
 
 from pathlib import Path
 
+from pipelines.errors import UnknownName
+from pipelines.registry.folder import own_folder
+from pipelines.registry.objects import (
+    File,
+    copy_object,
+    files_of,
+    hash_of,
+    outs_at,
+    training_folder,
+)
+from pipelines.registry.places import Places, find_places
 from pipelines.registry.versions import Version
 
-WEIGHTS = "data/training/{model}/weights"
-"""Where the weights of a model lie in the tree of a version."""
+
+def weights_path(model: str) -> str:
+    """Where the weights of a model lie in the tree of a version."""
+    return f"{training_folder(model)}/weights"
 
 
 def checkout_model(root: Path, version: Version, into: Path) -> Path:
@@ -14,16 +27,18 @@ def checkout_model(root: Path, version: Version, into: Path) -> Path:
     Args:
         root: The project's folder.
         version: Which.
-        into: The folder; it is there whole, or not at all. One that is there already is checked, and made anew where it is not what it should be.
+        into: The folder; it is there whole, or not at all. One that is there already is checked, and
+            made anew where it is not what it should be.
 
     Returns:
         ``into``.
 
     Raises:
+        UnknownName: The version has no weights.
         RemoteUnavailable: An object is not in the cache, and the remote cannot be reached now.
         DataMissing: Neither cache nor remote has an object as its hash says (erased, or damaged).
     """
-    raise NotImplementedError
+    return checkout_path(root, version, weights_path(version.model), into)
 
 
 def checkout_path(root: Path, version: Version, path: str, into: Path) -> Path:
@@ -43,4 +58,44 @@ def checkout_path(root: Path, version: Version, path: str, into: Path) -> Path:
         RemoteUnavailable: As above.
         DataMissing: As above.
     """
-    raise NotImplementedError
+    places = find_places(root)
+    files = _files_at(root, places, version, path)
+    if _is_whole(into, files):
+        return into
+    with own_folder(into.parent, f".{into.name}") as beside:
+        made = beside / "made"
+        for file in files:
+            to = made / file.path if file.path else made
+            to.parent.mkdir(parents=True, exist_ok=True)
+            copy_object(places, file.oid, to)
+        if into.exists():
+            into.rename(beside / "former")
+        made.rename(into)
+    return into
+
+
+def _files_at(root: Path, places: Places, version: Version, path: str) -> list[File]:
+    """The files at a path, named as seen from it."""
+    path = path.rstrip("/")
+    for out in outs_at(root, version.commit, version.model):
+        if path != out.path and not path.startswith(f"{out.path}/"):
+            continue
+        inside = path[len(out.path) + 1 :]
+        found = [
+            File(file.path.removeprefix(inside).lstrip("/"), file.oid)
+            for file in files_of(places, out)
+            if not inside or file.path == inside or file.path.startswith(f"{inside}/")
+        ]
+        if found:
+            return found
+    raise UnknownName(f"{version.tag} has no data at {path}.")
+
+
+def _is_whole(into: Path, files: list[File]) -> bool:
+    if into.is_file():
+        return [File("", hash_of(into))] == files
+    there = [file for file in into.rglob("*") if file.is_file()] if into.is_dir() else []
+    asked = {file.path: file.oid for file in files}
+    if {file.relative_to(into).as_posix() for file in there} != set(asked):
+        return False
+    return all(hash_of(file) == asked[file.relative_to(into).as_posix()] for file in there)

@@ -1,8 +1,16 @@
-"""One lock of the registry: it covers a whole run, from the work tree to the tag, and the removal of old data."""
+"""One lock of the registry: it covers a whole run, from the work tree to the tag, and what removes data."""
 
 import contextlib
+import json
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipelines.errors import RegistryBusy
+from pipelines.registry.folder import registry_folder
 
 
 @contextlib.contextmanager
@@ -17,5 +25,28 @@ def registry_lock(root: Path, run: str, *, wait_seconds: float = 0) -> Iterator[
     Raises:
         RegistryBusy: Another run holds it; the message says which, and since when.
     """
-    raise NotImplementedError
-    yield
+    folder = registry_folder(root)
+    about = folder / "holder.json"
+    lock = FileLock(folder / "lock", timeout=wait_seconds)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RegistryBusy(
+            f"Another run is at work on the model versions{_holder(about)}.",
+            hint="Nothing was done; try again when it has ended.",
+        ) from error
+    try:
+        said = {"run": run, "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
+        about.write_text(json.dumps(said))
+        yield
+    finally:
+        about.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(about: Path) -> str:
+    try:
+        said = json.loads(about.read_text())
+        return f": {said['run']} (process {said['pid']}, since {said['since'][:19]} UTC)"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -1,17 +1,16 @@
 """Runs the stages of dvc.yaml in a run's work tree, and nothing of them outlives it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
+from pipelines.errors import StageFailed
+from pipelines.registry.git import git
+from pipelines.registry.objects import LOCK, outs_in, read_lock, stages_of, text_at, training_folder
+from pipelines.registry.program import DvcFailedError, ignore, never, run_dvc
 from pipelines.registry.workspace import Workspace
 
-
-def never() -> bool:
-    """Nobody cancels."""
-    return False
-
-
-def ignore(_line: str) -> None:
-    """Nobody listens."""
+_FAILED = re.compile(r"failed to reproduce '(?P<stage>[^']+)'")
+_SHOWN_LINES = 10
 
 
 def track(space: Workspace, path: str) -> None:
@@ -24,7 +23,10 @@ def track(space: Workspace, path: str) -> None:
     Raises:
         StageFailed: DVC could not.
     """
-    raise NotImplementedError
+    try:
+        run_dvc(space.own, space.folder, "add", "--quiet", path)
+    except DvcFailedError as error:
+        raise StageFailed(f"DVC could not take {path} in: {error.message}") from error
 
 
 def reproduce_stages(
@@ -37,8 +39,8 @@ def reproduce_stages(
 ) -> None:
     """Bring targets up to date: what has not changed is not run again.
 
-    ``python`` in a stage's command is this Python. Every process that a stage starts ends when this call
-    ends, however it ends, also by kill -9 of this process.
+    ``python`` in a stage's command is this Python. Every process that a stage starts ends when this
+    call ends, however it ends, also by kill -9 of this process.
 
     Args:
         space: Where.
@@ -48,11 +50,22 @@ def reproduce_stages(
         cancelled: Asked several times a second; true ends everything.
 
     Raises:
-        StageFailed: A stage ended with an error; the message has its name, the hint its last lines.
-        RemoteUnavailable: Data of a former version is needed and cannot be fetched now.
+        StageFailed: A stage ended with an error; the message names it, the hint has its last lines.
         RunCancelled: ``cancelled`` said so.
     """
-    raise NotImplementedError
+    arguments = ("repro", "--pull", "--allow-missing", *targets)
+    try:
+        run_dvc(space.own, space.folder, *arguments, on_line=on_line, cancelled=cancelled, env=env)
+    except DvcFailedError as error:
+        raise stage_failed(error) from error
+
+
+def stage_failed(error: DvcFailedError) -> StageFailed:
+    """What a person reads when ``dvc repro`` did not come to its end."""
+    said = _FAILED.search("\n".join(error.lines))
+    what = f"The stage {said['stage']} failed" if said else "DVC failed"
+    reason = (error.errors or ["it said nothing"])[-1]
+    return StageFailed(f"{what}: {reason}.", hint="\n".join(error.lines[-_SHOWN_LINES:]))
 
 
 def changed(space: Workspace) -> bool:
@@ -60,4 +73,29 @@ def changed(space: Workspace) -> bool:
 
     What is compared are the pointers of data and what dvc.lock says of the model's stages.
     """
-    raise NotImplementedError
+    if space.former is None:
+        return True
+    return _made_of(space) != _former_made_of(space, space.former.commit)
+
+
+def _made_of(space: Workspace) -> tuple[object, object]:
+    lock = space.folder / LOCK
+    pointers = {
+        file.relative_to(space.folder).as_posix(): file.read_text()
+        for file in (space.folder / training_folder(space.model)).rglob("*.dvc")
+        if file.is_file()
+    }
+    said = read_lock(lock.read_text()) if lock.exists() else {}
+    return stages_of(said, space.model), set(outs_in(pointers, space.model))
+
+
+def _former_made_of(space: Workspace, commit: str) -> tuple[object, object]:
+    folder = f"{training_folder(space.model)}/"
+    listed = git(space.root, "ls-tree", "-r", "-z", "--name-only", commit, "--", folder)
+    pointers = {
+        path: text_at(space.root, commit, path) or ""
+        for path in listed.split("\0")
+        if path.endswith(".dvc")
+    }
+    said = read_lock(text_at(space.root, commit, LOCK) or "")
+    return stages_of(said, space.model), set(outs_in(pointers, space.model))

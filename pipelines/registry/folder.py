@@ -1,0 +1,53 @@
+"""Where the registry keeps what only this machine needs: its lock, and a folder for each run."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+_ODD = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def registry_folder(root: Path) -> Path:
+    """``.staleproof/registry`` of a project, made if need be; git does not see it."""
+    folder = root / ".staleproof" / "registry"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    return folder
+
+
+def run_folders(root: Path) -> Path:
+    """The folder with one folder for each run that is at work, or was killed."""
+    return registry_folder(root) / "runs"
+
+
+def run_folder(root: Path, run: str) -> Path:
+    """Where one run keeps what is its own; it need not be there."""
+    return run_folders(root) / _ODD.sub("-", run)
+
+
+@contextlib.contextmanager
+def own_folder(beside: Path, name: str) -> Iterator[Path]:
+    """An empty folder of this process, gone at the end; what killed processes left is removed first.
+
+    Args:
+        beside: The folder that it is made in.
+        name: What the names of all such folders start with.
+    """
+    beside.mkdir(parents=True, exist_ok=True)
+    for left in beside.glob(f"{name}.*"):
+        pid = left.suffix[1:]
+        if pid.isdigit() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = beside / f"{name}.{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
