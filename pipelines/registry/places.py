@@ -70,7 +70,11 @@ def write_local_config(root: Path, tree: Path, *, own_cache: bool = False) -> No
         cache = tree / ".dvc" / "cache" if own_cache else _cache(root, config)
         local["cache"] |= {"dir": str(cache)}
         for name, settings in config["remote"].items():
-            local["remote"][name] = dict(settings)
+            # DVC would write its own kind of path as one that starts from the file.
+            local["remote"][name] = {
+                key: str(value) if isinstance(value, str) else value
+                for key, value in settings.items()
+            }
 
 
 def _cache(root: Path, config: Any) -> Path:
