@@ -8,18 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from prefect import Flow
 from prefect.events.worker import EventsWorker
 
 from flows.faults import fault, where
 from flows.ops.lost import crash_runs_of
 from flows.ops.processes import ProcessId
 from flows.ops.rest import Api
+from flows.refresh import refresh_flow
 from flows.warm.asked import can_be_done, is_held, not_looked_at, pressing, reason_of
 from flows.warm.encoders import Encoders
 from flows.warm.life import Bounds, give_memory_back
 from flows.warm.pace import Away, Pace
-from flows.warm.run import own_events, run_here
+from flows.warm.run import RETRIES, own_events, run_here
 from flows.warm.server import deployment_id, is_busy, start_run
 from pipelines.config import Config, load_config
 from pipelines.errors import StaleproofError
@@ -28,7 +31,8 @@ from pipelines.refresh import Ports
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05
+"""A look at the inbox takes a third of a millisecond."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class WarmLane:
     killed: ProcessId | None = None
     """The lane before this one, where it left no other way: what it ran holds the only place."""
     pace: Pace = field(default_factory=Pace)
+    _flow: Flow[..., Any] | None = None
     _events: EventsWorker | None = None
     _away: Away = field(default_factory=Away)
     _running: "tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None" = None
@@ -124,13 +129,19 @@ class WarmLane:
         self.pace.ran(asked, failed, more=more, now=time.monotonic())
         give_memory_back()
 
+    def _refresh(self) -> Flow[..., Any]:
+        """The flow, made once: Prefect looks through its parameters each time that it is made."""
+        if self._flow is None:
+            self._flow = refresh_flow(Ports(load_encoder=self.encoders), retries=RETRIES)
+        return self._flow
+
     async def _taken(self, run: str) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio.run makes one
         self._running = asyncio.get_running_loop(), task
         self._idle.clear()
         try:
-            state = await run_here(run, Ports(load_encoder=self.encoders))
+            state = await run_here(run, self._refresh())
         finally:
             self._idle.set()
         said = "is run by another process" if state is None else state.name

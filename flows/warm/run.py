@@ -10,6 +10,7 @@ import os
 from typing import Any
 from uuid import UUID
 
+from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import AsyncClientContext
@@ -19,19 +20,16 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
-from flows.refresh import refresh_flow
-from pipelines.refresh import Ports
-
 RETRIES = 0
 """The inbox is what is tried again; a run that waits for its next attempt would keep others out."""
 
 
-async def run_here(flow_run_id: str, ports: Ports) -> State[Any] | None:
+async def run_here(flow_run_id: str, body: Flow[..., Any]) -> State[Any] | None:
     """Takes a run that is due, and runs it in this process.
 
     Args:
         flow_run_id: The run.
-        ports: With a model that is loaded already.
+        body: The flow, with a model that is loaded already.
 
     Returns:
         Its final state; None where somebody else runs it, or it was cancelled for another one.
@@ -40,7 +38,6 @@ async def run_here(flow_run_id: str, ports: Ports) -> State[Any] | None:
         taken = await _take(context.client, UUID(flow_run_id))
         if taken is None:
             return None
-        body = refresh_flow(ports, retries=RETRIES)
         return await run_flow_async(
             body, flow_run=taken, parameters=taken.parameters, return_type="state"
         )
