@@ -20,6 +20,8 @@ StaleproofError
 │   └── ListingBrokenOff *     a listing started and did not come to its end
 └── StoreError
     ├── RefreshRunning *       another refresh holds the lock
+    ├── FillRunning *          another run fills the index of this embedder
+    ├── FillFailed             an index cannot be filled, or was given up; readers see nothing of it
     ├── Overtaken *            somebody else published meanwhile; nothing is lost
     ├── EmbedderMismatch       the weights found are not the ones that made the vectors
     ├── PublicationNotFound    no such publication, or its files are gone
@@ -118,6 +120,17 @@ class RefreshRunning(StoreError):
 
     retryable = True
     exit_code = 4
+
+
+class FillRunning(StoreError):
+    """Another run fills the index of this embedder."""
+
+    retryable = True
+    exit_code = 4
+
+
+class FillFailed(StoreError):
+    """An index cannot be filled with an embedder, or was given up; readers see nothing of it."""
 
 
 class Overtaken(StoreError):

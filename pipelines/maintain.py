@@ -73,8 +73,14 @@ def maintain(
             "keep_publications": knowledge.keep_publications,
             "keep_days": knowledge.keep_days,
         }
-        longest_read = knowledge.longest_read
-        clean = partial(clean_up, store, **keep, longest_read=longest_read, thorough=True)
+        clean = partial(
+            clean_up,
+            store,
+            **keep,
+            longest_read=knowledge.longest_read,
+            keep_previous=config.keep_previous,
+            thorough=True,
+        )
         step("clean up", clean)
         step("pages", partial(remove_audit_pages, store, **keep))
     last = newest(store)

@@ -30,6 +30,8 @@ class HashEncoder:
     fingerprint: str = "5eed" * 16
     model: str = "stand-in"
     max_tokens: int = 64
+    salt: str = ""
+    """Another one, other vectors: as of another model."""
     log: Path | None = None
     """Gets one JSON string a line for each text encoded, so that killed processes can be asked."""
     encoded: list[str] = field(default_factory=list)
@@ -56,7 +58,7 @@ class HashEncoder:
     def _vector(self, text: str) -> Vectors:
         total = np.zeros(self.dimension, dtype=np.float64)
         for word in text.lower().split() or [""]:
-            total += _direction(word, self.dimension)
+            total += _direction(self.salt + word, self.dimension)
         norm = np.linalg.norm(total)
         if norm == 0:
             total[0], norm = 1.0, 1.0

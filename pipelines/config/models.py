@@ -487,6 +487,11 @@ class Config(Settings):
         """The folder of the golden questions, which need not be there."""
         return self.root / self.audit.golden
 
+    @property
+    def keep_previous(self) -> timedelta:
+        """How long the former index stays after a promotion: the longest that a model asks for."""
+        return max((model.keep_previous for model in self.models), default=timedelta(0))
+
     def domain(self, name: str) -> DomainPolicy:
         """The policy of a domain, with what ``[audit]`` says where it is silent."""
         found = next((d for d in self.domains if d.name == name), None)

@@ -1,6 +1,7 @@
 """What a person decides: roll back, unpin, withhold, holds, quarantine, pauses of sources."""
 
 from pipelines.decide.holds import decide, open_holds
+from pipelines.decide.opened import opened
 from pipelines.decide.pauses import Paused, pause_source, resume_source
 from pipelines.decide.quarantine import (
     Shown,
@@ -21,6 +22,7 @@ __all__ = [
     "decide",
     "lift_takedown",
     "open_holds",
+    "opened",
     "pause_source",
     "quarantined",
     "releasable_expectations",

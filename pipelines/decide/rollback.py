@@ -91,7 +91,8 @@ def roll_back(
             run=signed.run,
             actor=signed.actor,
             reason=f"back to #{target.number}",
-            models=target.models if with_models else last.models,
+            # The vectors and the model that made them belong together.
+            models=(target if with_models else last).others | target.embedder,
             withheld=tuple(sorted(withheld)),
             pinned=True,
             restores=target.number,

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def locate_model(model: str, *, root: Path) -> Path:
         return _built_in()
     folder = (root / Path(model).expanduser()).resolve()
     if not folder.is_dir():
+        promoted = re.fullmatch(r"data/models/([^/]+)/([^/]+)", model)
+        if promoted:
+            raise ConfigError(
+                f"The weights of {promoted[1]} {promoted[2]} are not in {model}.",
+                hint=f"To bring them back: staleproof promote {promoted[1]} {promoted[2]}.",
+            )
         if _is_path(model):
             raise ConfigError(
                 f"[embedder] model: there is no folder {model}.",

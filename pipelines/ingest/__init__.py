@@ -1,7 +1,7 @@
 """Plan -> checked, embedded batches -> candidate."""
 
 from pipelines.ingest.build import Tally, Work, build_candidate
-from pipelines.ingest.costs import Cost, estimate, rejected_by_cost
+from pipelines.ingest.costs import Cost, estimate, rejected_by_cost, time_and_money
 from pipelines.ingest.prepare import content_hash_of, needs_bytes
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "estimate",
     "needs_bytes",
     "rejected_by_cost",
+    "time_and_money",
 ]

@@ -4,13 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from pipelines.config import Config
 from pipelines.ingest.build import BATCH_DOCUMENTS, known_vectors
 from pipelines.ingest.check import check_documents
 from pipelines.ingest.prepare import Read, needs_bytes, prepare, read
-from pipelines.knowledge import State, Store
+from pipelines.knowledge import State, Store, publications
 from pipelines.planning import Change, Rejected
 from pipelines.quality import Checks
 from pipelines.records import Failure, Source, Tokens
+
+PUBLICATIONS = 20
+"""How many of the newest publications the throughput is measured on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +87,19 @@ def rejected_by_cost(changes: Sequence[Change], costs: Mapping[str, Cost]) -> li
         for c in changes
         if c.found and (cost := costs.get(c.uri)) and cost.failure
     ]
+
+
+def time_and_money(store: Store, config: Config, tokens: int) -> tuple[float | None, float]:
+    """Seconds by the best throughput of the last publications, cost by the configured price.
+
+    The best, because loading the model is part of what a publication of few tokens took.
+
+    Returns:
+        Seconds (None where nothing is known) and the cost.
+    """
+    rows = [p for p in publications(store) if p.counts.get("embed_ms")][:PUBLICATIONS]
+    speed = max((1000 * p.tokens_embedded / p.counts["embed_ms"] for p in rows), default=0.0)
+    cost = round(tokens * config.prices.embed_million_tokens / 1_000_000, 6)
+    if not tokens:
+        return 0.0, cost
+    return (round(tokens / speed, 1) if speed else None), cost

@@ -1,7 +1,15 @@
 """The LanceDB store. The only room that imports lancedb."""
 
 from pipelines.knowledge.audits import AuditRow, audits, audits_until, measured, record_audit
-from pipelines.knowledge.compare import changed_rows
+from pipelines.knowledge.compare import Difference, changed_rows, difference, rows_at
+from pipelines.knowledge.fills import (
+    begin_fill,
+    end_fill,
+    fill_lock,
+    is_aborted,
+    remove_fill,
+    unfinished,
+)
 from pipelines.knowledge.generation import (
     Candidate,
     batches,
@@ -38,6 +46,7 @@ from pipelines.knowledge.ledger import (
     earlier_states,
     find_publication,
     insert_until_won,
+    model_folder,
     newest,
     publications,
 )
@@ -54,6 +63,15 @@ from pipelines.knowledge.quarantine import (
     try_again,
 )
 from pipelines.knowledge.queries import Query, QueryLog, logged_queries
+from pipelines.knowledge.readers import (
+    Next,
+    Reader,
+    announced,
+    announcement,
+    answer_announcement,
+    readers,
+    reading,
+)
 from pipelines.knowledge.retention import clean_up, kept_states, protecting, readable_states
 from pipelines.knowledge.scans import (
     Scan,
@@ -94,16 +112,19 @@ __all__ = [
     "WITHHELD",
     "AuditRow",
     "Candidate",
+    "Difference",
     "Filter",
     "HealthRow",
     "HoldRow",
     "Holder",
     "Known",
+    "Next",
     "Pause",
     "Publication",
     "QuarantineRow",
     "Query",
     "QueryLog",
+    "Reader",
     "Released",
     "Scan",
     "Signed",
@@ -112,11 +133,15 @@ __all__ = [
     "VerdictRow",
     "Write",
     "all_taken_down",
+    "announced",
+    "announcement",
+    "answer_announcement",
     "append",
     "as_of",
     "audits",
     "audits_until",
     "batches",
+    "begin_fill",
     "changed_rows",
     "chunk_schema",
     "clean_up",
@@ -125,9 +150,12 @@ __all__ = [
     "create_generation",
     "data_as_of",
     "decide_hold",
+    "difference",
     "directly",
     "earlier_states",
+    "end_fill",
     "end_pause",
+    "fill_lock",
     "find_hold",
     "find_publication",
     "find_store",
@@ -142,6 +170,7 @@ __all__ = [
     "generation_name",
     "holds",
     "insert_until_won",
+    "is_aborted",
     "is_ahead",
     "is_tagged",
     "kept_states",
@@ -151,6 +180,7 @@ __all__ = [
     "lock_holder",
     "logged_queries",
     "measured",
+    "model_folder",
     "newest",
     "newest_verdict",
     "open_pauses",
@@ -163,6 +193,8 @@ __all__ = [
     "put_in_quarantine",
     "quarantine",
     "readable_states",
+    "readers",
+    "reading",
     "record_audit",
     "record_holds",
     "record_pause",
@@ -173,6 +205,8 @@ __all__ = [
     "released",
     "remember",
     "remember_told",
+    "remove_fill",
+    "rows_at",
     "rows_of",
     "scans_of",
     "search_state",
@@ -187,6 +221,7 @@ __all__ = [
     "take_down",
     "told_health",
     "try_again",
+    "unfinished",
     "unusual",
     "vectors_in",
     "verdicts",

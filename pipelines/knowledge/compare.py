@@ -1,6 +1,7 @@
 """Two versions of the chunks: the rows that one has and the other lacks, and streams to measure."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,55 @@ def changed_rows(
         places = places.filter(pa.array(_is_new(old, new.drop_columns([_ROW]))))
         del old
     del new
-    places = places.sort_by(_ORDER)
-    table = store.at(*candidate)
+    yield from rows_at(store, candidate, places.sort_by(_ORDER), rows=rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a chunk table must change to hold the documents of another state, whatever its vectors."""
+
+    stale: frozenset[str]
+    """Documents that it has otherwise, or that are gone."""
+    places: pa.Table
+    """Passages of the other state to be written, whole documents, in order: uri, position, text
+    hash, tokens, and where each stands."""
+
+    @property
+    def tokens(self) -> int:
+        """Of their texts, each counted once."""
+        texts = self.places.group_by("text_hash").aggregate([("tokens", "max")])
+        return int(pc.sum(texts["tokens_max"]).as_py() or 0)
+
+
+def difference(store: Store, *, wanted: State, there: State | None) -> Difference:
+    """Compares two states row by row, by everything but their vectors and texts.
+
+    Args:
+        store: The store.
+        wanted: Whose documents are to be had.
+        there: What is there so far, of the same generation or another; None is nothing.
+    """
+    new = _told_apart(store, wanted)
+    old = new.slice(0, 0) if there is None else _told_apart(store, there)
+    less, more = _only_in(old.drop_columns([_ROW]), new.drop_columns([_ROW]))
+    other = set(new["uri"].filter(pa.array(more)).to_pylist())
+    other |= set(old["uri"].filter(pa.array(less)).to_pylist())
+    stale = other & set(old["uri"].unique().to_pylist())
+    places = new.filter(pc.is_in(new["uri"], value_set=pa.array(sorted(other), pa.string())))
+    places = places.select(["uri", "position", "text_hash", "tokens", _ROW])
+    return Difference(frozenset(stale), places.sort_by(_ORDER))
+
+
+def rows_at(store: Store, state: State, places: pa.Table, *, rows: int) -> Iterator[pa.Table]:
+    """Whole rows of a state, some documents at a time.
+
+    Args:
+        store: The store.
+        state: The state that the places were read from.
+        places: As ``Difference`` has them.
+        rows: How many at a time, at the least; never half a document.
+    """
+    table = store.at(*state)
     for part in _whole_documents(places, rows):
         taken: Any = table.take_row_ids(part[_ROW].to_pylist()).to_arrow()
         # In the order in which they are stored, whatever order was asked for.
@@ -63,12 +111,17 @@ def _told_apart(store: Store, state: State) -> pa.Table:
 
 def _is_new(old: pa.Table, new: pa.Table) -> npt.NDArray[np.bool_]:
     """Which rows of ``new`` stand there more often than in ``old``."""
+    return _only_in(old, new)[1]
+
+
+def _only_in(old: pa.Table, new: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which rows of each of two tables stand there more often than in the other."""
     keys = _keys(pa.concat_tables([old, new.select(old.column_names)]))
     _, codes = np.unique(keys, return_inverse=True)
     count = int(codes.max(initial=-1)) + 1
-    before = np.bincount(codes[: old.num_rows], minlength=count)
-    after = np.bincount(codes[old.num_rows :], minlength=count)
-    return np.asarray((after > before)[codes[old.num_rows :]])
+    first, second = codes[: old.num_rows], codes[old.num_rows :]
+    before, after = (np.bincount(part, minlength=count) for part in (first, second))
+    return (before > after)[first], (after > before)[second]
 
 
 def _keys(rows: pa.Table) -> npt.NDArray[np.uint64]:

@@ -132,6 +132,11 @@ class Candidate:
         self._guard(store.write, self._table.restore, version)
         self._expected = self._table.version
 
+    @property
+    def state(self) -> State:
+        """What this owner has written so far."""
+        return self.generation, self._expected
+
     def replace(self, uris: Sequence[str], rows: pa.Table | None) -> None:
         """Deletes all rows of some documents and adds rows: two commits.
 

@@ -20,6 +20,9 @@ State = tuple[str, int]
 LARGEST = 2**63 - 1
 """A filter that names a larger number is an error of the table's."""
 
+MODELS = "data/models"
+"""Below a project's folder: the weights of promoted versions."""
+
 _JSON = ("models", "counts", "deletions", "lag", "deletion_lag", "data_as_of", "audit")
 
 
@@ -29,7 +32,7 @@ class Publication:
 
     number: int
     kind: str
-    """refresh, withheld, rollback or unpin."""
+    """refresh, withheld, rollback, unpin, promotion or demotion."""
     at: datetime
     generation: str
     """The chunk table."""
@@ -68,6 +71,24 @@ class Publication:
     def state(self) -> State:
         """What its readers read."""
         return self.generation, self.version
+
+    @property
+    def embedder(self) -> dict[str, str]:
+        """Of ``models``, the one that made the vectors: name -> version; empty where a base did."""
+        return {n: v for n, v in self.models.items() if self.model == model_folder(n, v)}
+
+    @property
+    def others(self) -> dict[str, str]:
+        """Of ``models``, those that have no part in the vectors."""
+        return {n: v for n, v in self.models.items() if n not in self.embedder}
+
+
+def model_folder(name: str, version: str) -> str:
+    """Where the weights of a promoted version lie, relative to the project's folder.
+
+    As ``model`` of a publication it says which version made the vectors.
+    """
+    return f"{MODELS}/{name}/{version}"
 
 
 def _row(publication: Publication) -> pa.Table:

@@ -9,9 +9,10 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pipelines.knowledge.audits import prune_audits
+from pipelines.knowledge.fills import FILL, LEFT
 from pipelines.knowledge.generation import PREFIX, is_tagged, tag, untag
 from pipelines.knowledge.holds import ACCEPTED, OPEN, HoldRow, holds
-from pipelines.knowledge.ledger import Publication, State, publications
+from pipelines.knowledge.ledger import Publication, State, newest, publications
 from pipelines.knowledge.scans import prune_scans
 from pipelines.knowledge.side import FRAGMENTS, compact, forget_versions
 from pipelines.knowledge.side import READ as READ_SIDE
@@ -32,28 +33,36 @@ LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 def kept_states(
-    rows: Sequence[Publication], *, now: datetime, keep_publications: int, keep_days: float
+    rows: Sequence[Publication],
+    *,
+    now: datetime,
+    keep_publications: int,
+    keep_days: float,
+    keep_previous: timedelta = timedelta(0),
 ) -> set[State]:
     """The states that must stay readable. Pure.
 
     A state is kept while it is among the newest ``keep_publications`` states, or was replaced
-    less than ``keep_days`` ago; of those replaced more than a day ago, one an hour.
+    less than ``keep_days`` ago; of those replaced more than a day ago, one an hour. One that
+    another generation replaced is kept for ``keep_previous``.
     """
     newest_first = sorted(rows, key=lambda p: p.number, reverse=True)
     kept: list[State] = []
     hours: set[datetime] = set()
-    replaced_at = now
+    replaced_at, replaced_by = now, ""
     for row in newest_first:
         age = now - replaced_at
         hour = replaced_at.replace(minute=0, second=0, microsecond=0)
         young = age < timedelta(days=keep_days)
+        previous = replaced_by not in ("", row.generation) and age < keep_previous
         if row.state not in kept and (
             len(kept) < keep_publications
+            or previous
             or (young and (age < timedelta(days=1) or hour not in hours))
         ):
             kept.append(row.state)
             hours.add(hour)
-        replaced_at = row.at
+        replaced_at, replaced_by = row.at, row.generation
     return set(kept)
 
 
@@ -103,28 +112,42 @@ def clean_up(
     keep_publications: int,
     keep_days: float,
     longest_read: timedelta,
+    keep_previous: timedelta = timedelta(0),
     thorough: bool = False,
 ) -> None:
     """Removes tags of states that are no longer kept, then files older than the longest read.
 
     Between the two it asks the ledger again: what was rolled back to meanwhile is tagged again.
 
-    Chunk tables that no row names, no hold keeps and nobody wrote to for so long go as well.
+    Chunk tables of which no state is kept, and those that no row names, no hold keeps and nobody
+    wrote to for so long, go as well; one that is being filled waits a week for whoever goes on.
 
     Holding the refresh lock is the caller's business. Stopped anywhere, the next one goes on.
     """
     rows = publications(store)
-    kept = kept_states(rows, now=now, keep_publications=keep_publications, keep_days=keep_days)
+    kept = kept_states(
+        rows,
+        now=now,
+        keep_publications=keep_publications,
+        keep_days=keep_days,
+        keep_previous=keep_previous,
+    )
     named = {row.generation for row in rows}
     standing = [h for h in holds(store) if h.state in (OPEN, ACCEPTED)]
     needed = _Needed(kept, _replaced_at(rows, now), standing, now, longest_read)
     for generation in sorted(named & store.names()):
+        if not _can_be_opened(store, generation):
+            store.write(store.db.drop_table, generation)
+            continue
         _untag(store, generation, needed)
         _tag_again(store, generation, since=rows[0].number)
+        if _is_former(store, generation, now - longest_read):
+            store.write(store.db.drop_table, generation)
+            continue
         dataset = store.table(generation).to_lance()
         store.write(dataset.cleanup_old_versions, longest_read, error_if_tagged_old_versions=False)
     for generation in sorted(store.names() - named):
-        if generation.startswith(PREFIX) and _is_stray(store, generation, now - longest_read):
+        if generation.startswith(PREFIX) and _is_stray(store, generation, needed):
             store.write(store.db.drop_table, generation)
     if not any(hold.kind in NEEDS_SPILL for hold in standing):
         prune_spill(store, keep_days=keep_days, now=now)
@@ -135,17 +158,45 @@ def clean_up(
     remove_leftovers(store, older_than_seconds=longest_read.total_seconds(), now=now)
 
 
-def _is_stray(store: Store, generation: str, before: datetime) -> bool:
+def _is_stray(store: Store, generation: str, needed: "_Needed") -> bool:
     """Whether nobody holds a table that no row names, nor has written to it lately.
 
     An owner that was paused brings a dropped table back with its next write.
     """
-    try:
-        table = store.table(generation)
-    except ValueError:  # its creation or its removal was killed half-way
+    if not _can_be_opened(store, generation):
         return True
-    held = any(not name.startswith(TAG) for name in table.tags.list())
-    return not held and max(_committed_at(table).values(), default=LONG_AGO) <= before
+    table = store.table(generation)
+    committed = cache(partial(_committed_at, table))
+    tags = table.tags.list()
+    held = any(
+        not name.startswith((TAG, FILL))
+        and not needed.over(name, (generation, ref["version"]), committed)
+        for name, ref in tags.items()
+    )
+    filled = any(name.startswith(FILL) for name in tags)
+    patience = LEFT if filled else needed.longest_read
+    return not held and max(committed().values(), default=LONG_AGO) <= needed.now - patience
+
+
+def _can_be_opened(store: Store, generation: str) -> bool:
+    """Not if its creation or its removal was killed half-way."""
+    try:
+        store.table(generation)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_former(store: Store, generation: str, before: datetime) -> bool:
+    """Whether nothing is kept of a table that a row names, nor did anybody write to it lately.
+
+    Whoever is about to publish a state of it again tagged it first: see ``protecting``.
+    """
+    last, table = newest(store), store.table(generation)
+    serves = last is None or last.generation == generation
+    if serves or table.tags.list():
+        return False
+    return max(_committed_at(table).values(), default=LONG_AGO) <= before
 
 
 def _replaced_at(rows: Sequence[Publication], now: datetime) -> dict[State, datetime]:
@@ -182,6 +233,8 @@ class _Needed:
             waits = name.removeprefix(HOLD) in {hold.id for hold in self.standing}
             made_at = self.now if waits else committed().get(state[1], LONG_AGO)
             return not waits and self.now - made_at >= self.longest_read
+        if name.startswith(FILL):  # of a table that a row names: whoever filled it was killed
+            return True
         since = re.match(rf"{READ}(\d{{8}}T\d{{6}}Z)-", name)
         if since is None:
             return False

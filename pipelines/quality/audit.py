@@ -52,6 +52,8 @@ class Subject:
     """Where documents went in earlier runs, former uri -> uri."""
     withheld: frozenset[str] = frozenset()
     """Uris that readers of the candidate will not see."""
+    former_encoder: Callable[[], Encoder] | None = None
+    """Of what readers see, where the candidate has another: golden questions are asked of both."""
     whole: bool = False
     """Check every passage, not only those that the published version lacks."""
 
@@ -123,7 +125,7 @@ def audit_candidate(
         if canaries
         else None
     )
-    before, after = _measured(subject, questions)
+    before, after = _measured(subject, questions, _former_questions(subject, canaries, now))
     columns, mend = _by_source(subject, canaries, before, after)
     verdicts = (
         *validate(checks.suites.chunks, _new_passages(subject, before, encoder)),
@@ -132,13 +134,25 @@ def audit_candidate(
     return Audit(documents, chunks, verdicts, _measures(columns), mend)
 
 
-def _measured(subject: Subject, questions: Vectors | None) -> tuple[Measures | None, Measures]:
+def _former_questions(
+    subject: Subject, canaries: Sequence[Canary], now: datetime
+) -> Vectors | None:
+    """The golden questions by the embedder of what readers see, where it is another."""
+    published, encoder = subject.published, subject.former_encoder
+    if published is None or encoder is None or not canaries or _same_embedder(subject):
+        return None
+    return question_vectors(subject.store, published.fingerprint, canaries, encoder, now=now)
+
+
+def _measured(
+    subject: Subject, questions: Vectors | None, former: Vectors | None
+) -> tuple[Measures | None, Measures]:
     published, before = subject.published, None
     if published is not None:
         before = measure_published(
             subject.store,
             published.state,
-            questions=questions if _same_embedder(subject) else None,
+            questions=questions if _same_embedder(subject) else former,
             withheld=published.withheld,
             apart=subject.accepted,
         )
@@ -164,7 +178,7 @@ def _by_source(
     mend: tuple[Mend, ...] = ()
     shifts: dict[str, float] = {}
     same = _same_embedder(subject)
-    if before is not None and same:
+    if before is not None and (same or len(before.tops) == len(after.tops)):
         found, mend = recalls(
             canaries,
             before,
@@ -173,6 +187,7 @@ def _by_source(
             moved_earlier=subject.moved_earlier,
             accepted=subject.accepted,
         )
+    if before is not None and same:
         shifts = unexplained_shift(subject.store, before, after)
     audited = Audited(
         candidate=after,

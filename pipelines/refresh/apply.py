@@ -223,6 +223,7 @@ def _clean_up(context: Context) -> None:
         keep_publications=knowledge.keep_publications,
         keep_days=knowledge.keep_days,
         longest_read=knowledge.longest_read,
+        keep_previous=context.config.keep_previous,
     )
     remove_audit_pages(
         context.store,

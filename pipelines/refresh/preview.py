@@ -2,14 +2,13 @@
 
 import time
 
-from pipelines.ingest import Cost, needs_bytes
+from pipelines.ingest import Cost, needs_bytes, time_and_money
 from pipelines.knowledge import (
     OPEN,
     Publication,
     counts,
     holds,
     newest,
-    publications,
     rows_of,
 )
 from pipelines.planning import Change
@@ -17,9 +16,6 @@ from pipelines.refresh.context import Context, Look
 from pipelines.refresh.ending import counts_of, sources_of
 from pipelines.refresh.look import costs_of, held_by_cost, look, serving_encoder
 from pipelines.refresh.report import Estimate, Report, attention_of
-
-PUBLICATIONS = 20
-"""How many of the newest publications the throughput is measured on."""
 
 
 def preview(context: Context) -> Report:
@@ -80,17 +76,7 @@ def _chunks(
 
 
 def _estimate(context: Context, tokens: int) -> Estimate:
-    """Time by the best throughput of the last publications, cost by the configured price.
-
-    The best, because loading the model is part of what a publication of few tokens took.
-    """
-    rows = [p for p in publications(context.store) if p.counts.get("embed_ms")][:PUBLICATIONS]
-    speed = max((1000 * p.tokens_embedded / p.counts["embed_ms"] for p in rows), default=0.0)
-    price = context.config.prices.embed_million_tokens
-    return Estimate(
-        seconds=round(tokens / speed, 1) if speed else (0.0 if not tokens else None),
-        cost=round(tokens * price / 1_000_000, 6),
-    )
+    return Estimate(*time_and_money(context.store, context.config, tokens))
 
 
 def _seconds(context: Context, seen: Look, costing: float) -> dict[str, float]:

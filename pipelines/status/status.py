@@ -162,7 +162,7 @@ def _attention(
     ]
     said += [line for s in sources if (line := _not_well(s.fresh, scans[s.name], last))]
     wanted = config.embedder.model
-    if last is not None and wanted != last.model:
+    if last is not None and wanted != last.model and not last.embedder:
         said.append(
             f"The configuration wants the embedder {wanted}, {last.model} serves and goes on."
         )

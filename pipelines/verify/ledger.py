@@ -37,24 +37,26 @@ def verify_ledger(store: Store, rows: Sequence[Publication], findings: Findings)
 
 
 def served_since(rows: Sequence[Publication]) -> Publication:
-    """The row that made the newest state what readers see; later ones changed something else.
+    """The row that made the newest documents what readers see; later ones changed something else.
+
+    A promotion shows the documents of the row before it, with other vectors.
 
     Args:
         rows: All rows, newest first.
     """
-    first = rows[0]
+    first, promoted = rows[0], False
     for row in rows:
-        if row.state != first.state:
+        if row.state != first.state and not promoted:
             break
-        first = row
-        if row.kind not in ("withheld", "unpin"):
+        first, promoted = row, row.kind == "promotion"
+        if row.kind not in ("withheld", "unpin", "promotion"):
             break
     return first
 
 
 def rolled_back_at(rows: Sequence[Publication]) -> datetime | None:
     """When somebody last made an earlier state what readers see; of rows newest first."""
-    return next((row.at for row in rows if row.kind == "rollback"), None)
+    return next((row.at for row in rows if row.kind in ("rollback", "demotion")), None)
 
 
 def _numbers(rows: Sequence[Publication], findings: Findings) -> None:
