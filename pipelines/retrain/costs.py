@@ -1,0 +1,92 @@
+"""What a retraining takes: its work is counted in tokens, its time known from former runs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.training import Snapshot
+from pipelines.training.params import Params
+
+LEARN_TOKENS_A_SECOND = 600.0
+"""Without a former run: MiniLM in float32 on two cores of a common machine."""
+ENCODE_TOKENS_A_SECOND = 3_000.0
+START_SECONDS = 90.0
+"""Of DVC and of loading the libraries, in all stages together."""
+MODEL_COPIES = 6
+"""Of the weights in memory: weights, gradients, AdamW's two, and what one batch holds."""
+LIBRARIES_BYTES = 900_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """The work of one training and its evaluation."""
+
+    pairs: int
+    steps: int
+    learned: float
+    """Tokens that go forth and back."""
+    encoded: float
+    """Tokens that go forth only."""
+
+    def to_dict(self) -> dict[str, float]:
+        """For ``verdict.json``."""
+        return {
+            "pairs": self.pairs,
+            "steps": self.steps,
+            "learned": round(self.learned),
+            "encoded": round(self.encoded),
+        }
+
+
+def effort(snapshot: Snapshot, params: Params, pairs: int) -> Effort:
+    """The work of training on so many pairs of a snapshot."""
+    counted = snapshot.passages["tokens"].to_pylist()
+    mean = sum(min(tokens, params.max_tokens) for tokens in counted) / max(1, len(counted))
+    texts = 2 + params.hard_negatives
+    searched = min(len(counted), params.max_passages + params.max_questions)
+    models = 3 if snapshot.champion_folder else 2
+    mined = pairs if params.hard_negatives else 0
+    return Effort(
+        pairs=pairs,
+        steps=math.ceil(pairs / params.batch_size * params.epochs),
+        learned=pairs * params.epochs * texts * mean,
+        # Headings are looked for in other texts than all other questions.
+        encoded=(models * 2 * searched + 2 * mined) * mean,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an effort may take."""
+
+    seconds: float
+    memory_bytes: int
+    measured_on: str
+
+
+def estimate(
+    work: Effort, former: Sequence[tuple[str, Mapping[str, Any]]], *, weights_bytes: int
+) -> Estimate:
+    """Time and memory of an effort, by the newest run that tells what it took.
+
+    Args:
+        work: What is to be done.
+        former: Versions and their stored verdicts, newest first.
+        weights_bytes: Size of the base's weights.
+    """
+    for version, said in former:
+        did, took = said.get("effort"), said.get("seconds", {})
+        if not did or not {"train", "dataset", "evaluate"} <= took.keys():
+            continue
+        learn = took["train"] / max(did["learned"], 1)
+        encode = (took["dataset"] + took["evaluate"]) / max(did["encoded"], 1)
+        peak = said["measured"]["train"].get("peak_memory_bytes")
+        memory = int(peak) if peak else _memory(weights_bytes)
+        return Estimate(learn * work.learned + encode * work.encoded, memory, version)
+    seconds = work.learned / LEARN_TOKENS_A_SECOND + work.encoded / ENCODE_TOKENS_A_SECOND
+    return Estimate(seconds + START_SECONDS, _memory(weights_bytes), "a common machine")
+
+
+def _memory(weights_bytes: int) -> int:
+    return LIBRARIES_BYTES + MODEL_COPIES * weights_bytes

@@ -1,0 +1,81 @@
+"""What a retraining would learn from, take and cost; nothing is trained, and no version made."""
+
+import tempfile
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.config import Config
+from pipelines.embedding import locate_model
+from pipelines.errors import NotVersioned
+from pipelines.registry import newest_version, versions
+from pipelines.registry.objects import text_at
+from pipelines.registry.workspace import uncommitted
+from pipelines.retrain.costs import effort, estimate
+from pipelines.retrain.report import Planned
+from pipelines.retrain.snapshot import take_snapshot
+from pipelines.retrain.stored import read_verdict
+from pipelines.training.pairs import make_pairs
+from pipelines.training.params import Params, read_params
+
+
+def plan_retrain(config: Config, name: str, *, now: datetime, run_id: str) -> Planned:
+    """Hours, memory and money before a run, and what it would not learn from.
+
+    Args:
+        config: The configuration.
+        name: Of the model.
+        now: The time; permissions are those of its day.
+        run_id: Names this look.
+
+    Raises:
+        UnknownName: The configuration has no such model.
+        NotVersioned: The project is not in git, or has no parameters of the model.
+        PublicationNotFound: Nothing is published yet.
+    """
+    model = config.model(name)
+    known = versions(config.root, name)
+    not_used = uncommitted(config.root)
+    with tempfile.TemporaryDirectory(prefix="staleproof-") as scratch:
+        params = _params(config.root, name, Path(scratch))
+        taken = take_snapshot(
+            config,
+            model,
+            Path(scratch) / "snapshot",
+            former=newest_version(config.root, name),
+            now=now,
+            run=run_id,
+        )
+        snapshot = taken.snapshot
+        pairs = len(make_pairs(snapshot, params, Counter()))
+        work = effort(snapshot, params, pairs)
+    weights = locate_model(model.base, root=config.root).rglob("*.safetensors")
+    former = [(v.version, said) for v in known if (said := read_verdict(config.root, v))]
+    takes = estimate(work, former, weights_bytes=sum(file.stat().st_size for file in weights))
+    return Planned(
+        knowledge=config.knowledge.name,
+        model=name,
+        publication=taken.publication.number,
+        documents=snapshot.counts["documents"],
+        passages=snapshot.counts["passages"],
+        pairs=pairs,
+        steps=work.steps,
+        seconds=takes.seconds,
+        measured_on=takes.measured_on,
+        memory_bytes=takes.memory_bytes,
+        cost=takes.seconds / 3600 * config.prices.train_hour,
+        left_out=snapshot.facts.left_out,
+        not_used=not_used,
+    )
+
+
+def _params(root: Path, name: str, scratch: Path) -> Params:
+    """The committed parameters: a run uses no others."""
+    text = text_at(root, "HEAD", "params.yaml")
+    if text is None:
+        raise NotVersioned(
+            "No commit of this project has a params.yaml.",
+            hint=f"Write the parameters below models: {name}: and commit them.",
+        )
+    (scratch / "params.yaml").write_text(text, encoding="utf-8")
+    return read_params(scratch, name)
