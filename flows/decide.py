@@ -26,7 +26,16 @@ from pipelines.knowledge import Signed
 logger = logging.getLogger(__name__)
 
 Action = Literal[
-    "accept", "drop", "release", "withhold", "lift", "rollback", "unpin", "pause", "resume"
+    "accept",
+    "drop",
+    "release",
+    "withhold",
+    "lift",
+    "rollback",
+    "unpin",
+    "pause",
+    "resume",
+    "demote",
 ]
 
 
@@ -46,12 +55,13 @@ async def decide(
             published stays. release: let a document version out of quarantine. withhold: take a
             document away from all readers, at once. lift: give it back. rollback: publish an
             earlier state and stay with it. unpin: let refreshes publish again. pause: leave a
-            source out of refreshes. resume: take it in again.
+            source out of refreshes. resume: take it in again. demote: take back the promotion of
+            a model; the former embedder serves again.
         who: Your name; the history keeps it.
         subject: What it is about. accept, drop: the id of a hold. release, withhold, lift: the uri
             of a document, like handbook/hr/leave.md. rollback: the number of a publication, or
-            nothing for the state before this one. pause, resume: the name of a source. unpin:
-            nothing.
+            nothing for the state before this one. pause, resume: the name of a source. demote: the
+            name of a model. unpin: nothing.
         reason: Why; it is kept. release, withhold and lift need one.
         refresh: Start a refresh right after, where one carries the decision out (accept, release,
             unpin, resume). Off: the next scheduled one does.

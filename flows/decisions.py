@@ -7,6 +7,7 @@ from pipelines import decide
 from pipelines.config import Config
 from pipelines.errors import ConfigError
 from pipelines.knowledge import OPEN, Signed, find_store, newest
+from pipelines.promote import demote_model
 from pipelines.records import Happened
 
 
@@ -132,6 +133,14 @@ def _resume(config: Config, subject: str, reason: str, signed: Signed) -> Decide
     return Decided(f"Source {subject} is refreshed again.", needs_refresh=True)
 
 
+def _demote(config: Config, subject: str, reason: str, signed: Signed) -> Decided:
+    del reason
+    done = demote_model(config, subject, signed=signed)
+    return Decided(
+        f"{done.serves} serves again, in publication #{done.publication}.", needs_refresh=True
+    )
+
+
 def _after_unpin(config: Config) -> str:
     store = find_store(config.store_uri)
     last = newest(store) if store else None
@@ -150,5 +159,6 @@ ACTIONS: dict[str, tuple[str, bool, _Act]] = {
     "unpin": ("", False, _unpin),
     "pause": ("the name of a source", False, _pause),
     "resume": ("the name of a source", False, _resume),
+    "demote": ("the name of a model", False, _demote),
 }
 """By action: what it is about, whether it needs a reason, and what does it."""

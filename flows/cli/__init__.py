@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from flows.cli import decisions, knowledge, server, sources, start, webhook
+from flows.cli import decisions, knowledge, models, server, sources, start, webhook
 from flows.cli.audit import audit
 from flows.cli.doctor import doctor
 from flows.cli.doors import Answer, Session, answer_or_explain, say, show_warnings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _KNOWLEDGE = Group.create_ordered("Knowledge")
 _DECISIONS = Group.create_ordered("Decisions")
 _AUDIT = Group.create_ordered("Audit")
+_MODELS = Group.create_ordered("Models")
 _SERVER = Group.create_ordered("Server")
 _GLOBAL = Group("For every command")
 
@@ -36,7 +37,7 @@ def _version() -> str:
 
 app = App(
     name="staleproof",
-    help="Keeps a company's knowledge base from going stale.",
+    help="Keeps a company's knowledge base and fine-tuned models from going stale.",
     help_epilogue="Exit codes: 0 done, 1 failed, 2 a mistake in the call or the configuration,"
     " 3 waits for a person, 4 not now, try again.",
     help_format="plaintext",
@@ -68,6 +69,14 @@ _AREAS: dict[Group, tuple[App | Callable[..., Answer | None], ...]] = {
         decisions.quarantine_app,
     ),
     _AUDIT: (audit,),
+    _MODELS: (
+        models.models_app,
+        models.retrain,
+        models.promote,
+        models.demote,
+        models.fill,
+        models.reproduce,
+    ),
     _SERVER: (server.up, server.down, doctor, webhook.webhook_app),
 }
 for _group, _commands in _AREAS.items():
@@ -89,7 +98,7 @@ def _launch(
     ports: Annotated[Any, Parameter(parse=False)],
     now: Annotated[datetime | None, Parameter(parse=False)],
 ) -> int:
-    """Keeps a company's knowledge base from going stale.
+    """Keeps a company's knowledge base and fine-tuned models from going stale.
 
     Args:
         tokens: The command and its arguments.

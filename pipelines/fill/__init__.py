@@ -10,6 +10,7 @@ from pipelines.fill.records import (
     Wanted,
 )
 from pipelines.fill.run import abort_fill, estimate_fill, fill_generation
+from pipelines.fill.wanted import configured_embedder
 
 __all__ = [
     "Answered",
@@ -19,6 +20,7 @@ __all__ = [
     "Ports",
     "Wanted",
     "abort_fill",
+    "configured_embedder",
     "estimate_fill",
     "fill_generation",
     "load_next",
