@@ -6,6 +6,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ _KEEPER = Path(__file__).with_name("keeper.py")
 _MARK = "STALEPROOF_REGISTRY_RUN"
 """A variable of every process of a run: by it those are found that a killed run has left."""
 _LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.02
+_PATIENCE_SECONDS = 10.0
 _LAST_LINES = 30
 
 
@@ -78,11 +81,23 @@ def run_dvc(
 
 
 def end_marked(own: Path) -> None:
-    """End every process that a run of this folder has started, whatever it has become."""
+    """End every process that a run of this folder has started, whatever it has become, and wait for it."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while (found := _marked(own)) and time.monotonic() < until:
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        time.sleep(_POLL_SECONDS)
+
+
+def _marked(own: Path) -> list[psutil.Process]:
+    found = []
     for process in psutil.process_iter():
+        # Somebody else's cannot be read; one that has ended has no environment any more.
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and process.environ().get(_MARK) == str(own):
-                process.kill()
+                found.append(process)
+    return found
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipelines.errors import DataMissing
@@ -48,10 +49,9 @@ def retire(
         return Retired(names, 0)
     _remove_tags(root, model, old)
     places = find_places(root)
-    unused = _unused(root, places, model)
-    _remove_objects(places, unused)
+    removed = _remove_objects(places, _unused(root, places, model))
     forget_loose_objects(root)
-    return Retired(names, len(unused))
+    return Retired(names, removed)
 
 
 def _old_versions(root: Path, model: str, keep: int, protected: Collection[str]) -> list[Version]:
@@ -124,9 +124,16 @@ def _known_oids(places: Places, outs: Iterable[Out]) -> set[str]:
     return found
 
 
-def _remove_objects(places: Places, oids: Collection[str]) -> None:
-    """Lists of files last: killed in between, the next call still knows what they name."""
+def _remove_objects(places: Places, oids: Collection[str]) -> int:
+    """How many were there. Lists of files go last: killed in between, the next call knows the rest."""
+    removed = 0
     for oid in sorted(oids, key=lambda one: (one.endswith(".dir"), one)):
-        places.in_cache(oid).unlink(missing_ok=True)
+        cached = places.in_cache(oid)
+        was_there = cached.exists()
+        cached.unlink(missing_ok=True)
         with contextlib.suppress(DataMissing):
-            asked(lambda oid=oid: places.filesystem.remove(places.in_remote(oid)), oid)  # type: ignore[misc]
+            asked(partial(places.filesystem.info, places.in_remote(oid)), oid)
+            asked(partial(places.filesystem.rm_file, places.in_remote(oid)), oid)
+            was_there = True
+        removed += was_there
+    return removed

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipelines.errors import (
@@ -119,12 +120,14 @@ def test_nothing_changed_makes_no_version_and_runs_no_stage(project: Versioned) 
     assert len(versions(project.root)) == 2
 
 
+@pytest.mark.slow
 def test_user_commit_that_changes_no_input_makes_no_version(project: Versioned) -> None:
     project.git("checkout", "--quiet", "--", "params.yaml")
     project.commit("Only words")
     assert project.retrain("abd", run="run-3") is None
 
 
+@pytest.mark.slow
 def test_changed_parameter_makes_a_version_though_caches_are_gone(project: Versioned) -> None:
     shutil.rmtree(project.cache)
     project.write("params.yaml", f"models:\n  {MODEL}: {{seed: 7}}\n")
@@ -154,6 +157,7 @@ def test_cancelled_run_ends_its_stages(project: Versioned, tmp_path: Path) -> No
     assert not alive(int(sleeping.read_text()))
 
 
+@pytest.mark.slow
 def test_error_of_who_listens_ends_the_stages(project: Versioned, tmp_path: Path) -> None:
     sleeping = tmp_path / "pid"
     env = {"SLEEPS_IN": "evaluate", "SLEEPING": str(sleeping)}
@@ -169,6 +173,7 @@ def test_error_of_who_listens_ends_the_stages(project: Versioned, tmp_path: Path
     assert not alive(int(sleeping.read_text()))
 
 
+@pytest.mark.slow
 def test_data_remote_that_is_away_makes_no_version(project: Versioned) -> None:
     shutil.rmtree(project.remote)
     project.remote.write_text("not a folder")
@@ -191,6 +196,7 @@ def test_git_remote_that_is_away_leaves_the_version_to_be_pushed(project: Versio
     assert "refs/tags/handbook@v0.0.3" in project.git("ls-remote", "origin")
 
 
+@pytest.mark.slow
 def test_damaged_object_of_the_cache_is_not_published(project: Versioned) -> None:
     with project.space("run-3") as space:
         write_snapshot(space, "other")
@@ -204,6 +210,7 @@ def test_damaged_object_of_the_cache_is_not_published(project: Versioned) -> Non
     assert missing_objects(project) == []
 
 
+@pytest.mark.slow
 def test_version_made_elsewhere_is_followed(project: Versioned, tmp_path: Path) -> None:
     clone = tmp_path / "elsewhere"
     subprocess.run(
@@ -299,6 +306,7 @@ def test_champion_goes_forth_and_back_as_gto_itself_sees_it(project: Versioned) 
 # What is taken away.
 
 
+@pytest.mark.slow
 def test_old_versions_lose_tags_and_data_but_not_those_in_use(project: Versioned) -> None:
     second, first = versions(project.root)
     theirs = first_of_a_person(project)
@@ -353,6 +361,7 @@ def test_version_is_made_again_byte_for_byte_from_its_commit(project: Versioned)
     assert list((project.root / ".staleproof/registry/clones").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_version_that_comes_out_otherwise_says_what_differs(
     project: Versioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,6 +385,7 @@ def test_project_without_a_data_remote_is_refused(project: Versioned) -> None:
         checkout_model(project.root, newest(project), project.root / "x")
 
 
+@pytest.mark.slow
 def test_run_keeps_no_notes_outside_of_the_project(
     project: Versioned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,6 +398,7 @@ def test_run_keeps_no_notes_outside_of_the_project(
 
 def first_of_a_person(project: Versioned) -> bytes:
     """Data of the user's own that only an older commit of theirs names."""
+    project.git("checkout", "--quiet", "--", "params.yaml")
     project.write("data/own/table.csv", "a table of their own")
     subprocess.run(
         [sys.executable, "-m", "dvc", "add", "--quiet", "data/own/table.csv"],
@@ -431,7 +442,6 @@ def has_text(file: Path) -> bool:
 
 def alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
