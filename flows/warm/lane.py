@@ -27,6 +27,7 @@ from flows.warm.server import deployment_id, is_busy, start_run
 from pipelines.config import Config, load_config
 from pipelines.errors import StaleproofError
 from pipelines.inbox import Wish, inbox_of
+from pipelines.knowledge import announcement, reading
 from pipelines.refresh import Ports
 
 logger = logging.getLogger(__name__)
@@ -55,8 +56,13 @@ class WarmLane:
 
     def serve(self, bounds: Bounds) -> None:
         """Until ``stopping`` is set, or a bound is passed; leaves between runs."""
-        inbox, after_run = inbox_of(load_config(self.config_path).store_uri), False
+        uri = load_config(self.config_path).store_uri
         self._idle.set()
+        with reading(uri):
+            self._serve(uri, bounds)
+
+    def _serve(self, uri: str, bounds: Bounds) -> None:
+        inbox, after_run = inbox_of(uri), False
         while not self.stopping.wait(self._away.seconds or POLL_SECONDS):
             why = bounds.passed(after_run=after_run)
             if why:
@@ -64,6 +70,8 @@ class WarmLane:
                 return
             after_run = False
             try:
+                if announcement(uri) is not None or self.encoders.waits_for_switch:
+                    self.encoders.hear(load_config(self.config_path))
                 after_run = bool(inbox.waiting()) and self.look()
             except (OSError, StaleproofError) as error:
                 if self._away.failed():

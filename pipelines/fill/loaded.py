@@ -5,13 +5,13 @@ import time
 from pipelines.errors import FillFailed
 from pipelines.fill.answers import answer_elsewhere
 from pipelines.fill.records import Asked, Work
-from pipelines.knowledge import Next, Reader, State, announced, readers
+from pipelines.knowledge import Next, Reader, readers
 
 POLL_SECONDS = 0.1
 
 
-def have_it_loaded(work: Work, filled: State) -> tuple[str, tuple[str, ...]]:
-    """Tells serving processes of the next model and waits, for a bounded time, until they have it.
+def have_it_loaded(work: Work, coming: Next) -> tuple[str, tuple[str, ...]]:
+    """Waits, for a bounded time, until the processes that serve have loaded what is announced.
 
     Where none does, a fresh process loads it, as one that starts after the switch would.
 
@@ -21,19 +21,7 @@ def have_it_loaded(work: Work, filled: State) -> tuple[str, tuple[str, ...]]:
     Raises:
         FillFailed: It cannot be loaded, or does not give the vectors that are stored.
     """
-    generation, version = filled
-    fingerprint = work.encoder.fingerprint
-    heard: list[Reader] = []
-    late: list[Reader] = []
-    if readers(work.store.uri):
-        with announced(
-            work.store.uri,
-            model=work.wanted.model,
-            fingerprint=fingerprint,
-            generation=generation,
-            version=version,
-        ) as coming:
-            heard, late = _wait(work, coming)
+    heard, late = _wait(work, coming)
     failed = [reader for reader in heard if reader.error]
     if failed:
         raise FillFailed(
@@ -51,10 +39,10 @@ def have_it_loaded(work: Work, filled: State) -> tuple[str, tuple[str, ...]]:
     answer(
         Asked(
             config=work.config.path,
-            model=work.wanted.model,
-            fingerprint=fingerprint,
-            generation=generation,
-            version=version,
+            model=coming.model,
+            fingerprint=coming.fingerprint,
+            generation=coming.generation,
+            version=coming.version,
         )
     )
     return "a fresh process", attention

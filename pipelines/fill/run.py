@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,8 +16,10 @@ from pipelines.fill.rounds import fill_round, go_on
 from pipelines.fill.switch import switch
 from pipelines.ingest import time_and_money
 from pipelines.knowledge import (
+    Next,
     Publication,
     State,
+    announced,
     begin_fill,
     clean_up,
     counts,
@@ -155,13 +158,26 @@ def _switched(work: Work, head: State) -> Filled:
     if refused is not None:
         remember_audit(work, audit, number=None, refused=refused, noted=noted)
         return _filled(work, last, filled, refused=refused, noted=noted)
-    loaded_by, attention = step("load", have_it_loaded, work, filled)
-    go_on(work)
-    row = step("publish", switch, work, last, filled, audit, noted)
+    # Until readers were switched: whoever has loaded the next model keeps it so long.
+    with _announced(work, filled) as coming:
+        loaded_by, attention = step("load", have_it_loaded, work, coming)
+        go_on(work)
+        row = step("publish", switch, work, last, filled, audit, noted)
     end_fill(work.store, work.encoder.fingerprint, filled[0])
     remember_audit(work, audit, number=row.number, refused=None, noted=noted)
     step("clean up", _clean_up, work)
     return _filled(work, row, filled, noted=noted, loaded_by=loaded_by, attention=attention)
+
+
+def _announced(work: Work, filled: State) -> AbstractContextManager[Next]:
+    generation, version = filled
+    return announced(
+        work.store.uri,
+        model=work.wanted.model,
+        fingerprint=work.encoder.fingerprint,
+        generation=generation,
+        version=version,
+    )
 
 
 def _named_otherwise(work: Work) -> Filled:

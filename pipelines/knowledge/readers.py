@@ -26,6 +26,9 @@ class Next:
     fingerprint: str
     generation: str
     version: int
+    pid: int
+    """Of who announces it, and takes it back."""
+    created: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +87,15 @@ def readers(uri: str) -> list[Reader]:
 def announced(
     uri: str, *, model: str, fingerprint: str, generation: str, version: int
 ) -> Iterator[Next]:
-    """Tells readers what is about to serve, until the block ends."""
+    """Tells readers what is about to serve, until the block ends: after they were switched."""
     coming = Next(
         id=uuid4().hex,
         model=model,
         fingerprint=fingerprint,
         generation=generation,
         version=version,
+        pid=os.getpid(),
+        created=psutil.Process().create_time(),
     )
     file = _folder(uri) / "next.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -102,21 +107,22 @@ def announced(
 
 
 def announcement(uri: str) -> Next | None:
-    """What is about to serve, if anything is."""
+    """What is about to serve, if anything is; what a killed process announced is not."""
     try:
-        return Next(**json.loads((_folder(uri) / "next.json").read_text(encoding="utf-8")))
+        coming = Next(**json.loads((_folder(uri) / "next.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    return coming if _is_alive(coming) else None
 
 
 def _this(**said: Any) -> Reader:
     return Reader(pid=os.getpid(), created=psutil.Process().create_time(), **said)
 
 
-def _is_alive(reader: Reader) -> bool:
+def _is_alive(process: Reader | Next) -> bool:
     try:
-        found = psutil.Process(reader.pid)
-        same = abs(found.create_time() - reader.created) < _SAME_SECONDS
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.created) < _SAME_SECONDS
         return same and found.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
