@@ -27,7 +27,14 @@ BUDGETS = {"changes": 90_000, "quarantined": 25_000, "holds": 25_000, "attention
 """Bytes of Markdown by part: the server hands out artifacts whole, in every list."""
 PAUSE_SECONDS = 3.0
 _WEB = re.compile(r"(https?)://(?:[^/]*@)?([\w.-]+(?::\d+)?)(/[^?#]*)")
-SHARES = {"scan": (0, 10), "embed": (10, 95)}
+SHARES = {
+    "scan": (0, 10),
+    "embed": (10, 95),
+    "snapshot": (0, 5),
+    "dataset": (5, 15),
+    "train": (15, 75),
+    "evaluate": (75, 95),
+}
 """Percent of a run at which a phase begins and ends."""
 
 
@@ -272,7 +279,8 @@ class ProgressBar:
         self._moved = time.monotonic()
         begin, end = SHARES.get(progress.phase, (0, 95))
         percent = begin + (end - begin) * progress.done / max(progress.total, 1)
-        text = f"{progress.phase}: {progress.done:,} of {progress.total:,}"
+        more = f", {progress.note}" if progress.note else ""
+        text = f"{progress.phase}: {progress.done:,} of {progress.total:,}{more}"
         self._sending = asyncio.run_coroutine_threadsafe(self._send(percent, text), self._loop)
 
     async def finish(self) -> None:

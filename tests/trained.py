@@ -1,5 +1,8 @@
 """A project in git and DVC with a store, whose model is made by three quick stages, or really."""
 
+import dataclasses
+import itertools
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,7 @@ import csv, hashlib, json, os, pathlib, shutil, sys, time
 import pyarrow as pa, pyarrow.parquet as pq, yaml
 from pipelines.embedding import fingerprint, locate_model
 from pipelines.training import read_snapshot
+from pipelines.training.evaluate import summary
 from pipelines.training.measured import write_measured
 from pipelines.training.params import read_params
 from pipelines.training.places import Place
@@ -93,7 +97,9 @@ if stage == "evaluate":
                              0.5 + change * (name == "challenger" and kind == "held_out"))}
             for name in names for kind in ("held_out", "general") for n in range(60)]
     place.evaluation.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows), place.evaluation / "scores.parquet")
+    scores = pa.Table.from_pylist(rows)
+    pq.write_table(scores, place.evaluation / "scores.parquet")
+    write(place.evaluation / "metrics.json", summary(scores))
     write_measured(place, "evaluate", {"latency_ms": dict.fromkeys(names, 5.0),
                    "size_bytes": dict.fromkeys(names, 10**6), "seconds": 1.0},
                    weights=fingerprint(place.weights))
@@ -112,6 +118,17 @@ class Trained:
     project: Project
     repo: Versioned
     events: list[Any] = field(default_factory=list)
+    before: dict[str, str] = field(default_factory=dict)
+    """Every byte of the user's own before a run."""
+    report: Report | None = None
+
+    def copied(self, folder: Path) -> "Trained":
+        """The same in another folder, to go on with."""
+        root = folder / "project"
+        shutil.copytree(self.repo.root, root, symlinks=True)
+        encoder = dataclasses.replace(self.project.encoder, encoded=[])
+        project = Project(root, encoder, now=self.project.now, runs=itertools.count(1_000))
+        return Trained(project, Versioned(root))
 
     def retrain(self, run: str = "run-1", **more: Any) -> Report:
         self.project.later()

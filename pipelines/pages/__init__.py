@@ -2,6 +2,7 @@
 
 from pipelines.pages.audit import audit_page, each_once, failing_first, outcome
 from pipelines.pages.clocks import Clocks, clocks_picture, lasting
+from pipelines.pages.curves import loss_picture, scores_picture
 from pipelines.pages.files import audit_page_path, keep_audit_page, remove_audit_pages, write_page
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "failing_first",
     "keep_audit_page",
     "lasting",
+    "loss_picture",
     "outcome",
     "remove_audit_pages",
+    "scores_picture",
     "write_page",
 ]

@@ -3,6 +3,7 @@
 from pipelines.retrain.may import may_retrain
 from pipelines.retrain.plan import plan_retrain
 from pipelines.retrain.policy import Decision
+from pipelines.retrain.progress import progress_of
 from pipelines.retrain.report import Planned, Report
 from pipelines.retrain.run import Asked, retrain_model
 
@@ -13,5 +14,6 @@ __all__ = [
     "Report",
     "may_retrain",
     "plan_retrain",
+    "progress_of",
     "retrain_model",
 ]

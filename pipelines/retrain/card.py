@@ -7,10 +7,9 @@ from typing import Any
 
 from pipelines.embedding.weights import BUILT_IN, BUILT_IN_SHA256
 from pipelines.retrain.progress import duration
-from pipelines.retrain.verdict import MODELS, by, mean_of
 
-Row = Mapping[str, Any]
-
+MODELS = ("base", "champion", "challenger")
+MEASURES = {"recall_5": "recall@5", "recall_10": "recall@10", "ndcg_10": "nDCG@10"}
 SETS = {
     "held_out": "Held-out documents",
     "golden": "Golden questions",
@@ -31,8 +30,6 @@ class Card:
     """Its folder, where it is not the built-in one."""
     champion: str | None
     """The version that serves."""
-    scores: Sequence[Row]
-    """A row a question and model."""
     counts: Mapping[str, Any]
     """Of the data set, as its stage wrote them."""
     params: Mapping[str, Any]
@@ -48,7 +45,7 @@ def model_card(card: Card) -> str:
         _data(card),
         _base(card),
         _numbers(card),
-        _domains(card),
+        _parts(card),
         _costs(card),
         _parameters(card),
         _limits(card),
@@ -130,42 +127,43 @@ def licence(base: str, folder: Path | None) -> str:
 
 
 def _numbers(card: Card) -> str:
-    head = ["questions", "model", "n", "MRR@10 (95 %)", "recall@5", "recall@10", "nDCG@10"]
-    rows = []
+    rows, gains = [], []
     for name, title in SETS.items():
-        found = card.verdict["metrics"].get(name, {})
-        for model in (m for m in MODELS if m in found):
-            one = found[model]
-            low, high = one["mrr_10_interval"]
+        found = card.verdict["metrics"].get(name)
+        if found is None:
+            continue
+        for model in (m for m in MODELS if m in found["models"]):
+            one, around = found["models"][model], card.verdict["intervals"][name][model]
+            ends = f"[{around['lower']:.3f}, {around['upper']:.3f}]"
             rows.append(
-                [
-                    title,
-                    model,
-                    f"{one['questions']:,}",
-                    f"{one['mrr_10']:.3f} [{low:.3f}, {high:.3f}]",
-                ]
-                + [f"{one[key]:.3f}" for key in ("recall_5", "recall_10", "ndcg_10")]
+                [title, model, f"{one['questions']:,}", f"{around['mean']:.3f} {ends}"]
+                + [f"{one[key]:.3f}" for key in MEASURES]
             )
-    return f"## Results\n\n{_table(head, rows)}"
+        gains += [
+            f"- {title}: challenger minus {other} {_interval(found[f'over_{other}'])}"
+            for other in MODELS
+            if f"over_{other}" in found
+        ]
+    head = ["questions", "model", "n", "MRR@10 (95 %)", *MEASURES.values()]
+    return "\n\n".join(["## Results", _table(head, rows), "\n".join(gains)])
 
 
-def _domains(card: Card) -> str:
+def _parts(card: Card) -> str:
     """Means by domain and by kind of question, and the intervals that the gate judged by."""
-    held_out = [row for row in card.scores if row["set"] == "held_out"]
-    models = [m for m in MODELS if m in by(held_out, "model")]
-    said = card.verdict["judgement"]["domains"]
+    judged = card.verdict["judgement"]["domains"]
     parts = []
     for key, title in (("domain", "By domain"), ("kind", "By kind of question")):
-        rows = []
-        for name, some in by(held_out, key).items():
-            of = by(some, "model")
-            judged = [_interval(said[name]) if name in said else ""] if key == "domain" else []
-            numbers = [f"{mean_of(of[m], 'reciprocal_rank'):.3f}" for m in models]
-            rows.append([name, f"{len(of[models[0]]):,}", *numbers, *judged])
+        found = card.verdict["metrics"][f"by_{key}"]
+        models = [m for m in MODELS if any(m in means for means in found.values())]
+        rows = [
+            [name, f"{means[models[0]]['questions']:,}"]
+            + [f"{means[m]['reciprocal_rank']:.3f}" for m in models]
+            for name, means in found.items()
+        ]
         head = [key, "n", *(f"{m}, MRR@10" for m in models)]
-        head += ["gain (95 %)"] if key == "domain" else []
         parts.append(f"### {title}\n\n{_table(head, rows)}")
-    return "\n\n".join(parts)
+    gains = [f"- Gain in {name}: {_interval(one)}" for name, one in judged.items()]
+    return "\n\n".join([*parts[:1], "\n".join(gains), *parts[1:]])
 
 
 def _costs(card: Card) -> str:
@@ -207,7 +205,7 @@ def _limits(card: Card) -> str:
         " the labels in the manifest.",
     ]
     if said["not_used"]:
-        lines.append(f"- Not used, for it was not committed: {', '.join(said['not_used'])}.")
+        lines.append(f"- Not used, for it was not committed: {_names(said['not_used'])}.")
     return "\n".join(lines)
 
 
@@ -235,6 +233,12 @@ def _interval(said: Mapping[str, Any]) -> str:
 
 def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
+
+
+def _names(files: Iterable[str]) -> str:
+    """File names as text, whatever is in them."""
+    plain = ("".join(c if c.isalnum() or c in "/._- " else "?" for c in name) for name in files)
+    return ", ".join(plain)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -33,7 +33,7 @@ from pipelines.retrain.stored import (
     recipe,
     write_verdict,
 )
-from pipelines.retrain.verdict import judged, read_scores
+from pipelines.retrain.verdict import judged
 from pipelines.training.params import Params, read_params
 from pipelines.training.places import Place
 
@@ -274,7 +274,6 @@ def _card(space: Workspace, taken: Taken, verdict: dict[str, Any], params: Param
         base=facts.base.model,
         base_folder=taken.snapshot.base_folder,
         champion=facts.champion.version,
-        scores=read_scores(place).to_pylist(),
         counts=json.loads(counts),
         params=params.model_dump(),
         commit=space.base,

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +19,6 @@ from pipelines.training.places import Place
 if TYPE_CHECKING:
     import pyarrow as pa
 
-METRICS = {
-    "reciprocal_rank": "mrr_10",
-    "recall_5": "recall_5",
-    "recall_10": "recall_10",
-    "ndcg_10": "ndcg_10",
-}
-"""Columns of the scores, and what people call their means."""
-MODELS = ("base", "champion", "challenger")
-
 
 def judged(place: Place, policy: GatePolicy) -> dict[str, Any]:
     """The verdict on what was trained and evaluated in a work tree, as it is stored.
@@ -34,7 +26,10 @@ def judged(place: Place, policy: GatePolicy) -> dict[str, Any]:
     Raises:
         TrainingError: The stages did not leave what it takes.
     """
-    scores, weights = read_scores(place), fingerprint(place.weights)
+    import pyarrow.parquet as pq
+
+    scores = pq.read_table(place.evaluation / "scores.parquet")
+    weights = fingerprint(place.weights)
     evaluated = read_measured(place, "evaluate", weights=weights)
     if evaluated is None:
         raise TrainingError(
@@ -47,46 +42,32 @@ def judged(place: Place, policy: GatePolicy) -> dict[str, Any]:
         "promote": judgement.promote,
         "reasons": list(judgement.reasons),
         "judgement": judgement.to_dict(),
-        "metrics": means(scores),
-        "trained": json.loads((place.folder / "train.json").read_text(encoding="utf-8")),
+        "metrics": json.loads(_text(place.evaluation / "metrics.json")),
+        "intervals": intervals(scores),
+        "trained": json.loads(_text(place.folder / "train.json")),
         "measured": {"train": trained, "evaluate": evaluated},
         "weights": weights,
     }
 
 
-def read_scores(place: Place) -> "pa.Table":
-    """A row a question and model."""
-    import pyarrow.parquet as pq
-
-    return pq.read_table(place.evaluation / "scores.parquet")
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
 
 
-def means(scores: "pa.Table") -> dict[str, dict[str, dict[str, Any]]]:
-    """By set and model the means of all metrics, the interval of the first, and the questions."""
-    return {
-        name: {model: _summary(mine) for model, mine in by(rows, "model").items()}
-        for name, rows in by(scores.to_pylist(), "set").items()
-    }
+def intervals(scores: "pa.Table") -> dict[str, dict[str, dict[str, Any]]]:
+    """By set and model the mean of reciprocal ranks, and how far it may be off."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, rows in _by(scores.to_pylist(), "set").items():
+        found[name] = {}
+        for model, mine in _by(rows, "model").items():
+            ranks = np.array([row["reciprocal_rank"] for row in mine], dtype=np.float64)
+            around = interval(ranks, [row["document"] for row in mine])
+            found[name][model] = around.to_dict()
+    return found
 
 
-def by(rows: Iterable[Mapping[str, Any]], key: str) -> dict[str, list[Mapping[str, Any]]]:
-    """Rows by the value of a column, sorted by it."""
+def _by(rows: Iterable[Mapping[str, Any]], key: str) -> dict[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         found[row[key]].append(row)
     return dict(sorted(found.items()))
-
-
-def _summary(rows: list[Mapping[str, Any]]) -> dict[str, Any]:
-    ranks = np.array([row["reciprocal_rank"] for row in rows], dtype=np.float64)
-    around = interval(ranks, [row["document"] for row in rows])
-    return {
-        "questions": len(rows),
-        **{name: mean_of(rows, column) for column, name in METRICS.items()},
-        "mrr_10_interval": [round(around.lower, 6), round(around.upper, 6)],
-    }
-
-
-def mean_of(rows: Iterable[Mapping[str, Any]], column: str) -> float:
-    """Of a column, rounded to 6 digits."""
-    return round(float(np.mean([row[column] for row in rows])), 6)
