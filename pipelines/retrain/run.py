@@ -241,7 +241,7 @@ def _listening(context: _Context, stage: str) -> Iterator[Callable[[str], None]]
 def _judge(
     context: _Context, space: Workspace, taken: Taken, made: dict[str, Any]
 ) -> dict[str, Any]:
-    found = judged(Place(space.folder, space.model), context.model.gate)
+    found = judged(Place(space.folder, space.model), taken.snapshot, context.model.gate)
     params = read_params(space.folder, space.model)
     verdict = {
         "model": space.model,

@@ -122,8 +122,10 @@ def take_snapshot(
                 kind=model.kind,
                 knowledge=config.knowledge.name,
                 publication=last.number,
-                run=run,
-                created_at=now,
+                # Of the publication, not of this run: the same to learn from is the same bytes, and
+                # what a run that was stopped has trained is found again.
+                run=last.run,
+                created_at=last.at,
                 left_out=allowed.counted | dict(asked.left_out),
                 **facts,
             ),

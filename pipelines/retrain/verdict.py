@@ -10,32 +10,27 @@ import numpy as np
 
 from pipelines.config import GatePolicy
 from pipelines.embedding import fingerprint
-from pipelines.errors import TrainingError
+from pipelines.training import Snapshot
+from pipelines.training.evaluate import read_questions
 from pipelines.training.gate import judge
 from pipelines.training.intervals import interval
-from pipelines.training.measured import read_measured
+from pipelines.training.kinds import kind_of
+from pipelines.training.measured import read_measured, write_measured
 from pipelines.training.places import Place
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def judged(place: Place, policy: GatePolicy) -> dict[str, Any]:
-    """The verdict on what was trained and evaluated in a work tree, as it is stored.
-
-    Raises:
-        TrainingError: The stages did not leave what it takes.
-    """
+def judged(place: Place, snapshot: Snapshot, policy: GatePolicy) -> dict[str, Any]:
+    """The verdict on what was trained and evaluated in a work tree, as it is stored."""
     import pyarrow.parquet as pq
 
     scores = pq.read_table(place.evaluation / "scores.parquet")
     weights = fingerprint(place.weights)
-    evaluated = read_measured(place, "evaluate", weights=weights)
-    if evaluated is None:
-        raise TrainingError(
-            "The stage evaluate did not say how fast the model is: no version was made.",
-            hint="Run it once more; if it happens again: dvc repro --force in a clone.",
-        )
+    evaluated = read_measured(place, "evaluate", weights=weights) or _measured_again(
+        place, snapshot, weights
+    )
     judgement = judge(scores, policy, evaluated["latency_ms"])
     trained = read_measured(place, "train", weights=weights) or {}
     return {
@@ -48,6 +43,24 @@ def judged(place: Place, policy: GatePolicy) -> dict[str, Any]:
         "measured": {"train": trained, "evaluate": evaluated},
         "weights": weights,
     }
+
+
+def _measured_again(place: Place, snapshot: Snapshot, weights: str) -> dict[str, Any]:
+    """Speed and size, where DVC took the stage from its cache: a run that was stopped had done it."""
+    kind, champion = kind_of(snapshot), snapshot.champion_folder
+    models = {"base": kind.base_folder(snapshot), "challenger": place.weights}
+    models |= {} if champion is None else {"champion": champion}
+    asked = read_questions(place.dataset / "questions.parquet")["held_out"]
+    figures = {
+        "latency_ms": kind.latency(models, [question.text for question in asked]),
+        "size_bytes": {name: _size(folder) for name, folder in models.items()},
+    }
+    write_measured(place, "evaluate", figures, weights=weights)
+    return figures
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _text(file: Path) -> str:
