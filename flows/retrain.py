@@ -10,6 +10,7 @@ How a run ends, in Prefect's words:
 import asyncio
 import logging
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 @flow(name="retrain", persist_result=False)
 async def retrain(
-    model: str,
+    model: str = "",
     config: str | None = None,
     scheduled: bool = False,
     reason: str = "",
@@ -47,7 +48,8 @@ async def retrain(
     Nothing is served by it: that is what promote is for.
 
     Args:
-        model: Its name in the configuration.
+        model: Its name in the configuration. Nothing: the only one; where nobody asked for it, the
+            first one that needs it.
         config: The configuration file; without one STALEPROOF_CONFIG, else ./staleproof.toml.
         scheduled: Nobody asked for it: it trains only if the version in use is stale, does not cool
             down, and budget is left.
@@ -85,16 +87,18 @@ async def retrain_version(
     try:
         config = load_config(config_path)
     except ConfigError as error:
-        await rename(this, f"retrain {model} {ending(error)}")
+        await rename(this, f"retrain {model} {ending(error)}".replace("  ", " "))
         return not_begun(error)
-    await rename(this, f"retrain {model}")
+    subject = model or config.knowledge.name
+    await rename(this, f"retrain {subject}")
     run_id = this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}"
     try:
         with logged_to_server():
-            decision = _decide(config, model, asked)
-            if decision is not None and not decision.may:
-                await rename(this, f"retrain {model} not needed")
-                return _not_needed(decision)
+            model, decisions = _which(config, model, asked)
+            if not model:
+                await rename(this, f"retrain {subject} not needed")
+                return _not_needed(decisions)
+            await rename(this, f"retrain {model}")
             report = await _train(config, model, asked, run_id)
     except RunCancelled as error:
         await rename(this, f"retrain {model} cancelled")
@@ -110,9 +114,22 @@ async def retrain_version(
     return _ended(report)
 
 
-def _decide(config: Config, model: str, asked: Asked) -> Decision | None:
-    """Whether a run that nobody asked for may start; one that somebody asked for always may."""
-    return may_retrain(config, model, now=datetime.now(UTC)) if asked.by_itself else None
+def _which(config: Config, model: str, asked: Asked) -> tuple[str, Mapping[str, Decision]]:
+    """The model to train, and why not others; an empty name where none needs it.
+
+    Raises:
+        ConfigError: Somebody asked for it and did not say which.
+        UnknownName: There is no such model.
+    """
+    names = [config.model(model).name] if model else [one.name for one in config.models]
+    if not asked.by_itself:
+        if len(names) == 1:
+            return names[0], {}
+        known = ", ".join(names) or "none; [[models]] in the configuration adds one"
+        raise ConfigError("Which model is to be trained?", hint=f"Known models: {known}.")
+    now = datetime.now(UTC)
+    decisions = {name: may_retrain(config, name, now=now) for name in names}
+    return next((name for name, said in decisions.items() if said.may), ""), decisions
 
 
 async def _train(config: Config, model: str, asked: Asked, run_id: str) -> Report:
@@ -150,10 +167,16 @@ def _word(report: Report) -> str:
     return f"{report.version} refused" if report.is_refused else report.version
 
 
-def _not_needed(decision: Decision) -> State[Any]:
+def _not_needed(decisions: Mapping[str, Decision]) -> State[Any]:
+    said = [f"{name}: {_why(decision)}" for name, decision in decisions.items()]
+    why = " ".join(said) or "The configuration has no [[models]]."
+    data = {name: decision.to_dict() for name, decision in decisions.items()}
+    return Completed(name="Not needed", message=f"Nothing was trained. {why}", data=data)
+
+
+def _why(decision: Decision) -> str:
     when = f" It may from {decision.at:%Y-%m-%d %H:%M} UTC on." if decision.at else ""
-    said = f"Nothing was trained: {decision.why}.{when}"
-    return Completed(name="Not needed", message=said, data=decision.to_dict())
+    return f"{decision.why}.{when}"
 
 
 def _ended(report: Report) -> State[Any]:

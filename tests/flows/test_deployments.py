@@ -57,14 +57,15 @@ def runs_of(deployment_id: UUID) -> list[FlowRun]:
 
 def test_server_has_what_the_file_says_however_often_it_is_deployed(config: Config) -> None:
     everything = names(
-        config, "decide/*", "maintain/*", "refresh/*", "refresh/*-recheck", "watchdog/*"
-    )
+        config, "decide/*", "fill/*", "maintain/*", "promote/*", "refresh/*", "refresh/*-recheck",
+        "retrain/*", "watchdog/*",
+    )  # fmt: skip
     assert {d.file for d in compare_deployments(config)} == {"there"}
     assert apply_deployments(config) == Applied(created=everything)
     assert compare_deployments(config) == []
     assert apply_deployments(config) == Applied()
     with get_client(sync_client=True) as client:
-        seen = client.read_deployment_by_name(everything[2])
+        seen = client.read_deployment_by_name(everything[4])
         [schedule] = seen.schedules
         client.update_deployment_schedule(seen.id, schedule.id, active=False)
     assert (schedule.slug, seen.version) == ("regular", "not in git")
@@ -79,7 +80,7 @@ def test_server_has_what_the_file_says_however_often_it_is_deployed(config: Conf
     assert different == [(everything[2], "description")], compare_deployments(config)
     assert apply_deployments(config) == Applied(updated=everything[2:3])
     with get_client(sync_client=True) as client:
-        again = client.read_deployment_by_name(everything[2])
+        again = client.read_deployment_by_name(everything[4])
         watchdog = client.read_deployment_by_name(everything[4])
     # What a person paused stays paused, and every schedule is there once, under its slug.
     assert [(s.slug, s.active) for s in again.schedules] == [("regular", False)]
