@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,19 +35,18 @@ def run_folder(root: Path, run: str) -> Path:
 
 @contextlib.contextmanager
 def own_folder(beside: Path, name: str) -> Iterator[Path]:
-    """An empty folder of this process, gone at the end; what killed processes left is removed first.
+    """An empty folder of this call, gone at the end; what killed processes left is removed first.
 
     Args:
         beside: The folder that it is made in.
         name: What the names of all such folders start with.
     """
     beside.mkdir(parents=True, exist_ok=True)
-    for left in beside.glob(f"{name}.*"):
-        pid = left.suffix[1:]
-        if pid.isdigit() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
+    for left in beside.glob(f"{name}.*.*"):
+        pid = left.suffixes[-2][1:]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
-    folder = beside / f"{name}.{os.getpid()}"
-    folder.mkdir(mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}.{os.getpid()}.", dir=beside))
     try:
         yield folder
     finally:

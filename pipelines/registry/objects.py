@@ -1,9 +1,8 @@
-"""What data a commit names, as hashes; whether cache and remote have it; getting one object."""
+"""What data a commit names, as hashes, and getting one object by its hash."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -17,7 +16,6 @@ from pipelines.registry.places import Places
 T = TypeVar("T")
 
 LOCK = "dvc.lock"
-_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +47,15 @@ def training_folder(model: str) -> str:
     return f"data/training/{model}"
 
 
+def is_of(stage: str, model: str) -> bool:
+    """Whether a stage of dvc.lock is one of the model's: ``train@<model>``."""
+    return stage.rpartition("@")[2] == model
+
+
 def stages_of(lock: Mapping[str, Any], model: str | None) -> dict[str, Any]:
     """What dvc.lock says of the stages of a model (``train@<model>``), or of all."""
     stages = lock.get("stages") or {}
-    return {
-        name: said
-        for name, said in stages.items()
-        if model is None or name.rpartition("@")[2] == model
-    }
+    return {name: said for name, said in stages.items() if model is None or is_of(name, model)}
 
 
 def read_lock(text: str) -> dict[str, Any]:
@@ -168,41 +167,6 @@ def hash_of(file: Path) -> str:
     """The MD5 of a file, as DVC names objects."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, _md5).hexdigest()
-
-
-def damaged_in_cache(places: Places, oids: Iterable[str]) -> list[str]:
-    """The objects that the cache lacks or that are not what their hash says.
-
-    DVC takes a damaged one out of the cache without a word (dvc 3.67).
-    """
-
-    def is_damaged(oid: str) -> bool:
-        file = places.in_cache(oid)
-        return not file.is_file() or hash_of(file) != oid.removesuffix(".dir")
-
-    ordered = sorted(oids)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return [oid for oid, bad in zip(ordered, pool.map(is_damaged, ordered), strict=True) if bad]
-
-
-def missing_in_remote(places: Places, oids: Iterable[str]) -> list[str]:
-    """The objects that the remote lacks, or has in another size than the cache.
-
-    Raises:
-        RemoteUnavailable: It cannot be reached.
-    """
-
-    def is_missing(oid: str) -> bool:
-        cached = places.in_cache(oid)
-        try:
-            size = asked(lambda: places.filesystem.info(places.in_remote(oid))["size"], oid)
-        except DataMissing:
-            return True
-        return cached.is_file() and cached.stat().st_size != size
-
-    ordered = sorted(oids)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return [oid for oid, bad in zip(ordered, pool.map(is_missing, ordered), strict=True) if bad]
 
 
 def asked(call: Callable[[], T], oid: str) -> T:

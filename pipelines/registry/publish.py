@@ -8,8 +8,6 @@ from pipelines.registry.git import IDENTITY, git
 from pipelines.registry.objects import (
     LOCK,
     Out,
-    damaged_in_cache,
-    missing_in_remote,
     oids_of,
     outs_at,
     read_lock,
@@ -17,6 +15,7 @@ from pipelines.registry.objects import (
     training_folder,
 )
 from pipelines.registry.places import Places, find_places
+from pipelines.registry.presence import damaged_in_cache, missing_in_remote
 from pipelines.registry.program import DvcFailedError, ignore, run_dvc
 from pipelines.registry.share import move_branch, share_versions
 from pipelines.registry.versions import Version, find_version

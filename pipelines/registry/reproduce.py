@@ -12,7 +12,6 @@ from pipelines.registry.folder import own_folder, registry_folder
 from pipelines.registry.git import git
 from pipelines.registry.objects import (
     LOCK,
-    missing_in_remote,
     oids_of,
     outs_at,
     outs_in,
@@ -20,6 +19,7 @@ from pipelines.registry.objects import (
     training_folder,
 )
 from pipelines.registry.places import Places, find_places, write_local_config
+from pipelines.registry.presence import missing_in_remote
 from pipelines.registry.program import DvcFailedError, end_marked, ignore, never, run_dvc
 from pipelines.registry.stages import stage_failed
 from pipelines.registry.versions import Version

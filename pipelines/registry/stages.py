@@ -1,11 +1,23 @@
 """Runs the stages of dvc.yaml in a run's work tree, and nothing of them outlives it."""
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from pipelines.errors import StageFailed
+from pipelines.errors import DataMissing, StageFailed
 from pipelines.registry.git import git
-from pipelines.registry.objects import LOCK, outs_in, read_lock, stages_of, text_at, training_folder
+from pipelines.registry.objects import (
+    LOCK,
+    oids_of,
+    outs_at,
+    outs_in,
+    read_lock,
+    stages_of,
+    text_at,
+    training_folder,
+)
+from pipelines.registry.places import find_places
+from pipelines.registry.presence import check_remote, damaged_in_cache
 from pipelines.registry.program import DvcFailedError, ignore, never, run_dvc
 from pipelines.registry.workspace import Workspace
 
@@ -76,6 +88,36 @@ def changed(space: Workspace) -> bool:
     if space.former is None:
         return True
     return _made_of(space) != _former_made_of(space, space.former.commit)
+
+
+def _fetch_former(space: Workspace, cancelled: Callable[[], bool]) -> None:
+    """Put the results of the former version into the tree, once: what has not changed is there then.
+
+    A damaged object of the cache is removed before, for DVC would take it out as it is. What has
+    been erased is made again. ``dvc repro --pull`` would ask the remote for more than that.
+    """
+    done = space.own / "former-fetched"
+    if done.exists():
+        return
+    places = find_places(space.root)
+    check_remote(places)
+    if space.former is not None:
+        outs = [
+            out
+            for out in outs_at(space.root, space.former.commit, space.model)
+            if not (space.folder / f"{out.path}.dvc").exists()
+        ]
+        damaged = damaged_in_cache(places, [out.oid for out in outs])
+        with contextlib.suppress(DataMissing):
+            damaged = damaged_in_cache(places, oids_of(places, outs))
+        for oid in damaged:
+            places.in_cache(oid).unlink(missing_ok=True)
+        stages = stages_of(
+            read_lock(text_at(space.root, space.former.commit, LOCK) or ""), space.model
+        )
+        with contextlib.suppress(DvcFailedError):
+            run_dvc(space.own, space.folder, "pull", "--force", *stages, cancelled=cancelled)
+    done.touch()
 
 
 def _made_of(space: Workspace) -> tuple[object, object]:

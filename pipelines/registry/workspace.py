@@ -12,7 +12,7 @@ from pipelines.errors import NotVersioned
 from pipelines.registry.folder import run_folder
 from pipelines.registry.git import GitFailedError, commit_of, git, has_file
 from pipelines.registry.leftovers import remove_killed_runs, remove_run, tree_of
-from pipelines.registry.objects import LOCK, read_lock, stages_of, text_at, training_folder
+from pipelines.registry.objects import LOCK, is_of, read_lock, stages_of, text_at, training_folder
 from pipelines.registry.places import write_local_config
 from pipelines.registry.share import meet_origin
 from pipelines.registry.versions import Version, newest_version
@@ -163,9 +163,16 @@ def _lay_over(space: Workspace, former: Version) -> None:
     paths = [p for p in listed.split("\0") if p and Path(p).name not in _WRITTEN_LAST]
     if paths:
         git(space.folder, "checkout", "--quiet", former.commit, "--", *paths)
-    said = stages_of(read_lock(text_at(space.root, former.commit, LOCK) or ""), space.model)
-    if said:
-        lock = space.folder / LOCK
-        own = read_lock(lock.read_text()) if lock.exists() else {}
-        stages = (own.get("stages") or {}) | said
+    known = _yaml_at(space.root, space.base, "dvc.yaml").get("stages") or {}
+    lock = space.folder / LOCK
+    said = read_lock(lock.read_text()).get("stages") or {} if lock.exists() else {}
+    others = {name: one for name, one in said.items() if not is_of(name, space.model)}
+    text = text_at(space.root, former.commit, LOCK) or ""
+    own = {
+        name: one
+        for name, one in stages_of(read_lock(text), space.model).items()
+        # A stage that is not in dvc.yaml any more has no results to keep.
+        if name.partition("@")[0] in known
+    }
+    if stages := others | own:
         lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False))

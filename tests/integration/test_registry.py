@@ -138,6 +138,29 @@ def test_changed_parameter_makes_a_version_though_caches_are_gone(project: Versi
     assert missing_objects(project) == []
 
 
+@pytest.mark.slow
+def test_stages_that_did_not_change_are_not_run_and_their_results_are_there(
+    project: Versioned,
+) -> None:
+    project.git("checkout", "--quiet", "--", "params.yaml")
+    stages = (project.root / "dvc.yaml").read_text()
+    project.write(
+        "dvc.yaml", stages.replace("stage.py evaluate ${key}", "stage.py  evaluate ${key}")
+    )
+    project.commit("Evaluated otherwise")
+    damage(project.cache, b"DBA")
+    lines: list[str] = []
+    with project.space("run-3") as space:
+        write_snapshot(space, "abd")
+        for target in (f"dataset@{MODEL}", *TARGETS):
+            reproduce_stages(space, (target,), lines.append)
+        assert changed(space)
+        assert (space.folder / f"data/training/{MODEL}/dataset/pairs.txt").read_text() == "ABD"
+        assert (space.folder / WEIGHTS / "model.txt").read_text() == "DBA"
+    ran = [line for line in lines if line.startswith("Running stage")]
+    assert ran == [f"Running stage 'evaluate@{MODEL}':"]
+
+
 # What can go wrong.
 
 
@@ -175,14 +198,22 @@ def test_error_of_who_listens_ends_the_stages(project: Versioned, tmp_path: Path
 
 @pytest.mark.slow
 def test_data_remote_that_is_away_makes_no_version(project: Versioned) -> None:
-    shutil.rmtree(project.remote)
-    project.remote.write_text("not a folder")
+    def goes_away(step: str = "push") -> None:
+        if step == "push":
+            project.remote.rename(project.root / "away")
+            project.remote.write_text("not a folder")
+
     with pytest.raises(RemoteUnavailable, match="could not be sent") as caught:
-        project.retrain("other", run="run-3")
+        project.retrain("other", run="run-3", on_step=goes_away)
     assert caught.value.retryable
+    lines: list[str] = []
+    with pytest.raises(RemoteUnavailable, match="cannot be reached"):
+        project.retrain("other", run="run-4", on_line=lines.append)
+    assert lines == []
     assert len(versions(project.root)) == 2
     project.remote.unlink()
-    assert project.retrain("other", run="run-4") is not None
+    (project.root / "away").rename(project.remote)
+    assert project.retrain("other", run="run-5") is not None
 
 
 def test_git_remote_that_is_away_leaves_the_version_to_be_pushed(project: Versioned) -> None:
