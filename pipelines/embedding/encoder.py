@@ -128,20 +128,30 @@ class SentenceTransformerEncoder:
 
     @functools.cached_property
     def _loaded(self) -> "SentenceTransformer":
-        quiet.silence()
-        import torch
-        from sentence_transformers import SentenceTransformer
-
-        loaded = SentenceTransformer(
-            str(self.folder),
-            device="cuda" if torch.cuda.is_available() else "cpu",
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
-        )
         # Where its files contradict each other, what was counted is what counts.
-        loaded.max_seq_length = self.max_tokens
-        return loaded
+        return load_model(self.folder, max_tokens=self.max_tokens)
+
+
+def load_model(folder: Path, *, max_tokens: int) -> "SentenceTransformer":
+    """The weights of a folder in memory, as float32, on the graphics processor where there is one.
+
+    Args:
+        folder: As ``locate_model`` gives it.
+        max_tokens: Longer texts are cut off.
+    """
+    quiet.silence()
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    loaded = SentenceTransformer(
+        str(folder),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        trust_remote_code=False,
+        local_files_only=True,
+        model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+    )
+    loaded.max_seq_length = max_tokens
+    return loaded
 
 
 def load_tokens(folder: Path) -> Tokens:

@@ -195,7 +195,7 @@ def read_snapshot(folder: Path, *, verify: bool = True) -> Snapshot:
 @functools.cache
 def code_hash() -> str:
     """SHA-256 of the code that trains: the sources of this room, and the version of staleproof."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
     parts = [version("staleproof"), *(source.read_text(encoding="utf-8") for source in sources)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -1,0 +1,174 @@
+"""Second stage of an embedder: trains the base on the pairs, and writes weights and losses.
+
+Each passage is told apart from all others of its batch: M. Henderson et al., Efficient Natural
+Language Response Suggestion (2017). Large batches fit in small memory because gradients are cached:
+L. Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup (2021).
+"""
+
+import csv
+import json
+import resource
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.embedding import fingerprint
+from pipelines.training.embedder.model import base_folder, make_repeatable, open_model
+from pipelines.training.measured import write_measured
+from pipelines.training.params import Params
+from pipelines.training.places import Place
+from pipelines.training.progress import Steps
+from pipelines.training.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
+
+_DIGITS = 6
+
+
+def learn(place: Place, snapshot: Snapshot, params: Params) -> None:
+    """Train the base on ``dataset/pairs.parquet``; write ``weights/``, losses and figures.
+
+    Raises:
+        TrainingError: The base is not the one that the snapshot names.
+    """
+    started = time.monotonic()
+    folder = base_folder(snapshot)
+    make_repeatable(params)
+    model = open_model(folder, max_tokens=params.max_tokens)
+    pairs = _pairs(place.dataset / "pairs.parquet")
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = _trainer(model, pairs, params, Path(scratch))
+        trainer.train()
+    losses = [row for row in trainer.state.log_history if "loss" in row]
+    # What serves takes texts as long as the base does.
+    model.max_seq_length = open_model(folder).max_seq_length
+    _save(model, place.weights, snapshot.facts.base.model)
+    _write_losses(place.folder / "loss.csv", losses)
+    figures = {
+        "pairs": len(pairs),
+        "steps": trainer.state.global_step,
+        "loss": round(losses[-1]["loss"], _DIGITS),
+        "precision": _precision(params),
+    }
+    text = json.dumps(figures, indent=2, sort_keys=True)
+    (place.folder / "train.json").write_text(text + "\n", encoding="utf-8")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    figures = {"seconds": round(time.monotonic() - started, 1), "peak_memory_bytes": peak}
+    write_measured(place, "train", figures, weights=fingerprint(place.weights))
+
+
+def _pairs(path: Path) -> "Dataset":
+    import pyarrow.parquet as pq
+    from datasets import Dataset
+
+    table = pq.read_table(path, columns=["anchor", "passage", "negatives"])
+    columns = {"anchor": table["anchor"].to_pylist(), "positive": table["passage"].to_pylist()}
+    negatives = table["negatives"].to_pylist()
+    for number in range(len(negatives[0])):
+        columns[f"negative_{number + 1}"] = [some[number] for some in negatives]
+    return Dataset.from_dict(columns)
+
+
+def _trainer(
+    model: "SentenceTransformer", pairs: "Dataset", params: Params, scratch: Path
+) -> "SentenceTransformerTrainer":
+    from sentence_transformers import SentenceTransformerTrainer
+    from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
+    from transformers import PrinterCallback, TrainerCallback
+
+    class Told(TrainerCallback):
+        """Says each step on stdout."""
+
+        steps: Steps | None = None
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            del args, control
+            self.steps = self.steps or Steps("train", state.max_steps)
+            if logs and "loss" in logs:
+                self.steps.done(state.global_step, loss=round(logs["loss"], _DIGITS))
+
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=_arguments(model, pairs, params, scratch),
+        train_dataset=pairs,
+        loss=CachedMultipleNegativesRankingLoss(model, mini_batch_size=params.mini_batch_size),
+        callbacks=[Told()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _arguments(
+    model: "SentenceTransformer", pairs: "Dataset", params: Params, scratch: Path
+) -> "SentenceTransformerTrainingArguments":
+    import torch
+    from sentence_transformers import SentenceTransformerTrainingArguments
+    from sentence_transformers.base.sampler import BatchSamplers
+
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(scratch),
+        num_train_epochs=params.epochs,
+        per_device_train_batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        warmup_steps=params.warmup,  # below 1: a share of all steps
+        bf16=_precision(params) == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
+        seed=params.seed,
+        data_seed=params.seed,
+        # Two questions of one passage in a batch would be told apart from each other.
+        batch_sampler=BatchSamplers.NO_DUPLICATES,
+        prompts=_prompts(model, pairs),
+        logging_steps=1,
+        report_to="none",
+        save_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+
+
+def _prompts(model: "SentenceTransformer", pairs: "Dataset") -> dict[str, str] | None:
+    """What stands before questions and passages while serving stands there while training."""
+    known = {name: prompt or "" for name, prompt in (model.prompts or {}).items()}
+    passage = next((known[p] for p in ("document", "passage", "corpus") if known.get(p)), "")
+    query = known.get("query", "")
+    wanted = {name: query if name == "anchor" else passage for name in pairs.column_names}
+    return wanted if any(wanted.values()) else None
+
+
+def _precision(params: Params) -> str:
+    """As asked where the processor has it, else float32."""
+    import torch
+
+    if params.precision == "float32":
+        return "float32"
+    if torch.cuda.is_available():
+        has = torch.cuda.is_bf16_supported()
+    else:
+        known = torch.cpu.get_capabilities()
+        has = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    return "bfloat16" if has else "float32"
+
+
+def _save(model: "SentenceTransformer", folder: Path, base: str) -> None:
+    """Write the weights as safetensors, without the place where the base lay on this machine."""
+    shutil.rmtree(folder, ignore_errors=True)
+    transformer: Any = model.transformers_model
+    transformer.config._name_or_path = base
+    model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
+
+
+def _write_losses(path: Path, losses: list[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["step", "loss", "learning_rate"])
+        for row in losses:
+            rate = f"{row['learning_rate']:.3e}"
+            writer.writerow([row["step"], round(row["loss"], _DIGITS), rate])
