@@ -157,7 +157,7 @@ class Retrained(Project):
 def retrained(root: Path, *, documents: int = 12, knowledge: str = "", more: str = "") -> Retrained:
     """One that is published by the base."""
     made = Retrained(root)
-    (root / "docs").mkdir()
+    (root / "docs").mkdir(parents=True)
     made.configure(source(), knowledge=knowledge, more=f'[[models]]\nname = "{MODEL}"\n{more}\n')
     write_few(root / "data/expectations")
     for number in range(documents):

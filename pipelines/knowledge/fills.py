@@ -108,6 +108,14 @@ def remove_fill(
     return gone
 
 
+def forget_killed_fills(store: Store) -> None:
+    """Removes what fills that were killed said of themselves; those that go on keep it."""
+    for about in Path(store.uri).glob("fill-*.holder.json"):
+        lock = filelock.FileLock(about.with_name(about.name.replace("holder.json", "lock")))
+        with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
+            about.unlink(missing_ok=True)
+
+
 def _rows(store: Store, state: State) -> int:
     return int(store.at(*state).count_rows())
 

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pipelines.knowledge.audits import prune_audits
-from pipelines.knowledge.fills import FILL, LEFT
+from pipelines.knowledge.fills import FILL, LEFT, forget_killed_fills
 from pipelines.knowledge.generation import PREFIX, is_tagged, tag, untag
 from pipelines.knowledge.holds import ACCEPTED, OPEN, HoldRow, holds
 from pipelines.knowledge.ledger import Publication, State, newest, publications
@@ -155,6 +155,7 @@ def clean_up(
     numbers = [row.number for row in rows if row.state in kept]
     prune_audits(store, keep_days=keep_days, now=now, kept=numbers)
     _tend_tables(store, keep_days=keep_days, thorough=thorough)
+    forget_killed_fills(store)
     remove_leftovers(store, older_than_seconds=longest_read.total_seconds(), now=now)
 
 

@@ -25,6 +25,7 @@ from pipelines.knowledge import (
     scans_of,
     unusual,
 )
+from pipelines.status.recall import fallen_recall
 
 HEALTH = {
     "unknown": "unknown",
@@ -82,8 +83,10 @@ class Freshness:
 
     knowledge: str
     health: str
-    """The worst of its sources; paused ones do not count."""
+    """The worst of its sources; paused ones do not count. At least warning where recall fell."""
     sources: tuple[SourceFreshness, ...]
+    recall: str = ""
+    """What to tell of golden questions that no longer find their documents; else empty."""
 
     @property
     def ok(self) -> bool:
@@ -96,8 +99,8 @@ class Freshness:
         if self.health == "healthy":
             return "Every source is as fresh as its settings ask for."
         worst = [s for s in self.sources if s.health == self.health and not s.paused]
-        said = " ".join(f"{source.name}: {source.why}" for source in worst)
-        return said or "No source is looked at."
+        told = [f"{source.name}: {source.why}" for source in worst]
+        return " ".join([*told, self.recall]).strip() or "No source is looked at."
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, as the interface gives it."""
@@ -105,6 +108,7 @@ class Freshness:
             "ok": self.ok,
             "knowledge": self.knowledge,
             "health": self.health,
+            "recall": self.recall,
             "sources": [source.to_dict() for source in self.sources],
         }
 
@@ -150,10 +154,13 @@ def freshness_of(
         rows=publications(store, since=since) if store else [],
     )
     sources = tuple(_source(s, scans[s.name], told, now) for s in config.sources)
+    recall = fallen_recall(store)
+    words = [s.health for s in sources if not s.paused]
     return Freshness(
         knowledge=config.knowledge.name,
-        health=_worst(s.health for s in sources if not s.paused),
+        health=_worst([*words, "warning"] if recall else words),
         sources=sources,
+        recall=recall,
     )
 
 

@@ -102,7 +102,7 @@ def show_status(config: Config, *, now: datetime) -> Status:
         bool(last and last.pinned),
         fresh.health,
         sources,
-        tuple(_attention(config, last, standing, sources, scans)),
+        (*_attention(config, last, standing, sources, scans), *filter(None, [fresh.recall])),
     )
 
 

@@ -10,6 +10,7 @@ from pipelines.decide import roll_back, unpin, withhold
 from pipelines.errors import FillFailed, FillRunning
 from pipelines.fill import Wanted, abort_fill, estimate_fill, fill_generation, rounds
 from pipelines.knowledge import clean_up, fill_lock, unfinished
+from tests.project import rule, source
 from tests.retrained import MODEL, Retrained, retrained, text, tuned
 
 TUNED = f"data/models/{MODEL}/v0.0.1"
@@ -154,6 +155,42 @@ def test_what_is_withheld_stays_withheld(project: Retrained) -> None:
     fill(project)
     assert "docs/3.md" not in project.seen()
     assert project.last.withheld == ("docs/3.md",)
+
+
+@pytest.mark.parametrize("when", ["in the middle", "under the lock"])
+def test_what_is_withdrawn_during_a_fill_is_not_shown_after_it(
+    project: Retrained, when: str
+) -> None:
+    done: list[Any] = []
+
+    def withdraw(event: Any) -> None:
+        locked = (Path(project.config.store_uri) / "refresh.holder.json").exists()
+        if getattr(event, "phase", "") != "fill" or locked != (when == "under the lock") or done:
+            return
+        done.append(event)
+        withhold(project.config, "docs/1.md", reason="a mistake", signed=project.signed())
+        project.configure(
+            source(more=rule("2.md", '["managers"]')), more=f'[[models]]\nname = "{MODEL}"\n'
+        )
+        if not locked:
+            project.refresh()
+
+    project.later()
+    fill_generation(
+        project.config,
+        wanted=wanted(),
+        now=project.now,
+        run_id="fill",
+        on_event=withdraw,
+        ports=project.fill_ports(),
+    )
+    assert done
+    assert project.last.kind == "promotion"
+    if when == "under the lock":  # as of the configuration that the fill was started with
+        assert "docs/1.md" not in project.seen()
+        project.refresh()
+    assert {"docs/1.md", "docs/2.md"}.isdisjoint(project.seen())
+    assert project.problems() == []
 
 
 def test_second_fill_of_the_same_embedder_is_told_who_fills(project: Retrained) -> None:

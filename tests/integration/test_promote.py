@@ -1,5 +1,6 @@
 """Promotion goes by the stored verdict, demotion by one row; the ledger says what serves."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pipelines.errors import ConfigError, PublicationNotFound, StaleproofError, 
 from pipelines.maintain import maintain
 from pipelines.promote import mend_stages
 from pipelines.status import show_head, show_history, show_status
+from pipelines.watchdog import watch_freshness
 from tests.project import rule, source
 from tests.retrained import BAD, MODEL, Registered, Retrained, retrained, text, version
 
@@ -215,3 +217,25 @@ def test_model_that_answers_otherwise_than_it_embedded_is_not_switched_to(
     with pytest.raises(StaleproofError, match="other vectors"):
         project.promote()
     assert project.kinds == ["refresh"]
+
+
+def test_recall_that_falls_after_the_switch_is_told_with_the_command(project: Retrained) -> None:
+    golden = project.root / "data/golden/questions.jsonl"
+    golden.parent.mkdir(parents=True)
+    lines = [
+        {"id": f"q{n}", "question": f"Document {n} part 1 w{n}p1", "uri": f"docs/{n}.md"}
+        for n in range(4)
+    ]
+    golden.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    project.promote()
+    assert project.last.audit["promotion"]["canaries"] == {"canaries": 4, "before": 1.0, "now": 1.0}
+    assert show_status(project.config, now=project.now).attention == ()
+    for number in range(100, 130):
+        project.write(f"{number}.md", f"# N\n\nDocument part 1 w1p1 of {number}.\n")
+    project.refresh()
+    watched = watch_freshness(project.config, now=project.now)
+    assert watched.freshness.health == "warning"
+    assert f"staleproof demote {MODEL}" in watched.changed[0].why
+    assert watched.freshness.recall in show_status(project.config, now=project.now).attention
+    project.demote()
+    assert watch_freshness(project.config, now=project.now).freshness.recall == ""
