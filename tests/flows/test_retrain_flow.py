@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import get_client
+from prefect import flow, get_client
 from prefect.client.schemas.objects import FlowRun, State
 
-from flows.retrain import retrain
+from flows.retrain import retrain, retrain_version
 from pipelines.registry import registry_lock
-from tests.flows.runs import ON_SERVER, artifacts_of, events_of, logs_of, tasks_of
+from pipelines.retrain import Asked
+from tests.flows.runs import ON_SERVER, artifacts_of, events_of, logs_of, run, tasks_of
 from tests.planted import text
 from tests.trained import LOSES, MODEL, Trained, make_trained
 
@@ -47,40 +48,39 @@ def ran(trained: Trained, **parameters: Any) -> tuple[State[Any], FlowRun]:
 def test_run_shows_its_steps_the_card_and_the_curves_and_a_second_one_makes_no_version(
     trained: Trained,
 ) -> None:
-    state, run = ran(trained, reason="a test")
-    assert (state.name, run.name) == ("Completed", f"retrain {MODEL} v0.0.1")
+    state, flow_run = ran(trained, reason="a test")
+    assert (state.name, flow_run.name) == ("Completed", f"retrain {MODEL} v0.0.1")
     assert f"To do it: staleproof promote {MODEL} v0.0.1" in (state.message or "")
     steps = ["snapshot", "track", "dataset", "train", "evaluate", "judge", "publish"]
-    assert tasks_of(run.id, "publish") == steps
-    page = artifacts_of(run.id)[f"evaluation-{MODEL}"]
+    assert tasks_of(flow_run.id, "publish") == steps
+    page = artifacts_of(flow_run.id)[f"evaluation-{MODEL}"]
     assert page.count("data:image/svg+xml;base64,") == 2
     assert "Gain over the base, MRR@10 on held-out questions: +0.500" in page
-    for said in (page, state.message or "", logs_of(run.id)):
+    for said in (page, state.message or "", logs_of(flow_run.id)):
         assert "sleeps by day" not in said, "text of a document"
-    state, run = ran(trained)
-    assert (state.name, run.name) == ("Nothing changed", f"retrain {MODEL} nothing changed")
-    assert artifacts_of(run.id) == {}
+    state, flow_run = ran(trained)
+    assert (state.name, flow_run.name) == ("Nothing changed", f"retrain {MODEL} nothing changed")
+    assert artifacts_of(flow_run.id) == {}
 
 
 def test_version_that_the_gate_refuses_is_completed_as_refused_and_told(trained: Trained) -> None:
     trained.learning_rate(LOSES)
-    state, run = ran(trained)
-    assert (state.name, run.name) == ("Refused", f"retrain {MODEL} v0.0.1 refused")
+    state, flow_run = ran(trained)
+    assert (state.name, flow_run.name) == ("Refused", f"retrain {MODEL} v0.0.1 refused")
     assert state.is_completed()
     assert "min_gain" in (state.message or "")
-    told = [(name, resource) for name, resource, _ in events_of(run.id)]
+    told = [(name, resource) for name, resource, _ in events_of(flow_run.id)]
     assert told == [("staleproof.model.refused", f"staleproof.model.{MODEL}")]
 
 
 def test_scheduled_run_that_is_not_needed_trains_nothing(trained: Trained) -> None:
-    state, run = ran(trained, scheduled=True)
-    assert (state.name, run.name) == ("Not needed", f"retrain {MODEL} not needed")
+    state, flow_run = ran(trained, scheduled=True)
+    assert (state.name, flow_run.name) == ("Not needed", f"retrain {MODEL} not needed")
     assert "no version of words is in use" in (state.message or "")
-    assert artifacts_of(run.id) == {}
+    assert artifacts_of(flow_run.id) == {}
 
 
-def test_run_that_cannot_start_says_why(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.retrain.RETRIES", 0)
+def test_run_that_cannot_start_says_why(trained: Trained) -> None:
     state, _ = ran(trained, model="nobody")
     assert state.is_failed()
     assert 'no model "nobody"' in (state.message or "")
@@ -90,11 +90,14 @@ def test_run_that_cannot_start_says_why(trained: Trained, monkeypatch: pytest.Mo
     assert "git init" in (state.message or "")
 
 
-def test_run_that_finds_another_at_work_is_cancelled_as_busy(trained: Trained) -> None:
-    from flows.retrain import retrain_version
+@flow(name="retrain")
+async def tried_once(config: str) -> State[Any]:
+    """The body of the flow, which is not tried again."""
+    return await retrain_version(Path(config), MODEL, Asked(), retries=0)
 
-    quick = retrain.with_options()
-    del quick, retrain_version
+
+def test_run_that_finds_another_at_work_is_cancelled_as_busy(trained: Trained) -> None:
     with registry_lock(trained.repo.root, "somebody"):
-        state, _ = ran(trained)
-    assert state.name in ("Busy", "AwaitingRetry")
+        state, _ = run(tried_once, trained.project.config.path)
+    assert (state.name, state.is_cancelled()) == ("Busy", True)
+    assert "somebody" in (state.message or "")
