@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pipelines.errors import DataMissing, StageFailed
 from pipelines.registry.git import git
@@ -63,9 +64,11 @@ def reproduce_stages(
 
     Raises:
         StageFailed: A stage ended with an error; the message names it, the hint has its last lines.
+        RemoteUnavailable: The data remote cannot be reached; nothing was started.
         RunCancelled: ``cancelled`` said so.
     """
-    arguments = ("repro", "--pull", "--allow-missing", *targets)
+    _fetch_former(space, cancelled)
+    arguments = ("repro", *targets)
     try:
         run_dvc(space.own, space.folder, *arguments, on_line=on_line, cancelled=cancelled, env=env)
     except DvcFailedError as error:
@@ -112,23 +115,24 @@ def _fetch_former(space: Workspace, cancelled: Callable[[], bool]) -> None:
             damaged = damaged_in_cache(places, oids_of(places, outs))
         for oid in damaged:
             places.in_cache(oid).unlink(missing_ok=True)
-        stages = stages_of(
-            read_lock(text_at(space.root, space.former.commit, LOCK) or ""), space.model
-        )
+        stages = stages_of(_lock_of(space), space.model)
         with contextlib.suppress(DvcFailedError):
             run_dvc(space.own, space.folder, "pull", "--force", *stages, cancelled=cancelled)
     done.touch()
 
 
 def _made_of(space: Workspace) -> tuple[object, object]:
-    lock = space.folder / LOCK
     pointers = {
         file.relative_to(space.folder).as_posix(): file.read_text()
         for file in (space.folder / training_folder(space.model)).rglob("*.dvc")
         if file.is_file()
     }
-    said = read_lock(lock.read_text()) if lock.exists() else {}
-    return stages_of(said, space.model), set(outs_in(pointers, space.model))
+    return stages_of(_lock_of(space), space.model), set(outs_in(pointers, space.model))
+
+
+def _lock_of(space: Workspace) -> dict[str, Any]:
+    lock = space.folder / LOCK
+    return read_lock(lock.read_text()) if lock.exists() else {}
 
 
 def _former_made_of(space: Workspace, commit: str) -> tuple[object, object]:

@@ -216,6 +216,7 @@ def test_data_remote_that_is_away_makes_no_version(project: Versioned) -> None:
     assert project.retrain("other", run="run-5") is not None
 
 
+@pytest.mark.slow
 def test_git_remote_that_is_away_leaves_the_version_to_be_pushed(project: Versioned) -> None:
     bare = project.root.parent / "origin.git"
     bare.rename(bare.with_suffix(".away"))

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines.errors import NotVersioned, RegistryBusy, StaleproofError
 from pipelines.registry import registry_lock, workspace
+from pipelines.registry.folder import own_folder
 from tests.versioned import MODEL, TARGETS, Versioned, make_versioned
 
 
@@ -114,3 +116,29 @@ def test_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
     with registry_lock(project.root, "run-2"):
         assert json.loads(holder.read_text())["run"] == "run-2"
     assert project.git("status", "--porcelain") == ""
+
+
+def test_folders_of_killed_processes_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    killed = tmp_path / f".v0.0.1.{int(dead.stdout)}.abcd"
+    killed.mkdir()
+    with own_folder(tmp_path, ".v0.0.1") as one, own_folder(tmp_path, ".v0.0.1") as two:
+        assert sorted(tmp_path.iterdir()) == sorted([one, two])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stage_that_was_taken_out_of_dvc_yaml_is_not_laid_over(tmp_path: Path) -> None:
+    project = make_versioned(tmp_path)
+    lock = "schema: '2.0'\nstages:\n" + "".join(
+        f"  {name}: {{cmd: x}}\n" for name in ("train@handbook", "gone@handbook")
+    )
+    project.write("dvc.lock", lock)
+    project.commit("As a run leaves it")
+    project.git("tag", "--annotate", "--message", "{}", "handbook@v0.0.1")
+    project.write("dvc.lock", "schema: '2.0'\nstages:\n  train@other: {cmd: y}\n")
+    project.commit("Of another model")
+    with project.space() as space:
+        laid = yaml.safe_load((space.folder / "dvc.lock").read_text())["stages"]
+    assert laid == {"train@handbook": {"cmd": "x"}, "train@other": {"cmd": "y"}}
