@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 LEVEL = 0.95
-RESAMPLES = 9_999
+RESAMPLES = 4_999
 _DIGITS = 6
 
 Floats = npt.NDArray[np.float64]

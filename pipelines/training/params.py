@@ -29,14 +29,14 @@ class Params(BaseModel):
     )
     epochs: float = Field(default=1.0, gt=0, description="times that each pair is seen")
     batch_size: int = Field(default=32, ge=2, description="pairs that are told apart at once")
-    mini_batch_size: int = Field(default=16, ge=1, description="texts in memory at once")
+    mini_batch_size: int = Field(default=32, ge=1, description="texts in memory at once")
     learning_rate: float = Field(default=5e-5, gt=0, description="of AdamW, at its highest")
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of steps until there")
     max_tokens: int = Field(
-        default=128, ge=8, description="of a text while training; what serves takes all"
+        default=96, ge=8, description="of a text while training; what serves takes all"
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="float32 | bfloat16, where the processor has it"
+        default="bfloat16", description="float32 | bfloat16, where the processor has it"
     )
     max_questions: int = Field(default=600, ge=1, description="held-out questions asked, a kind")
     max_passages: int = Field(

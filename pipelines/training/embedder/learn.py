@@ -82,6 +82,9 @@ def _trainer(
 ) -> "SentenceTransformerTrainer":
     from sentence_transformers import SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
+    from sentence_transformers.sentence_transformer.model_card import (
+        SentenceTransformerModelCardCallback,
+    )
     from transformers import PrinterCallback, TrainerCallback
 
     class Told(TrainerCallback):
@@ -103,6 +106,7 @@ def _trainer(
         callbacks=[Told()],
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(SentenceTransformerModelCardCallback)  # a version has a card of its own
     return trainer
 
 
