@@ -82,23 +82,27 @@ def _trainer(
 ) -> "SentenceTransformerTrainer":
     from sentence_transformers import SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
-    from sentence_transformers.sentence_transformer.model_card import (
-        SentenceTransformerModelCardCallback,
-    )
     from transformers import PrinterCallback, TrainerCallback
 
     class Told(TrainerCallback):
         """Says each step on stdout."""
 
-        steps: Steps | None = None
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            del args, control
+            self.steps = Steps("train", state.max_steps)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             del args, control
-            self.steps = self.steps or Steps("train", state.max_steps)
             if logs and "loss" in logs:
                 self.steps.done(state.global_step, loss=round(logs["loss"], _DIGITS))
 
-    trainer = SentenceTransformerTrainer(
+    class Trainer(SentenceTransformerTrainer):
+        """Without the card that it would write: a version gets one of its own."""
+
+        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+            del default_args_dict
+
+    trainer = Trainer(
         model=model,
         args=_arguments(model, pairs, params, scratch),
         train_dataset=pairs,
@@ -106,7 +110,6 @@ def _trainer(
         callbacks=[Told()],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(SentenceTransformerModelCardCallback)  # a version has a card of its own
     return trainer
 
 
