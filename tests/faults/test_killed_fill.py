@@ -155,12 +155,12 @@ def test_undisturbed_fill_is_worth_killing(calm: Calm) -> None:
 @pytest.mark.parametrize(
     "points",
     [
-        pytest.param(["chunks.add#2:after:SIGKILL"], id="after a batch"),
+        pytest.param(["chunks.add#2:after:SIGKILL"], id="after a batch", marks=pytest.mark.slow),
         pytest.param(
             ["compact_files#1:after:SIGKILL", "append#1:before:SIGKILL"],
             id="twice, after a compaction and before the switch",
         ),
-        pytest.param(["append#1:after:SIGKILL"], id="after the switch"),
+        pytest.param(["append#1:after:SIGKILL"], id="after the switch", marks=pytest.mark.slow),
     ],
 )
 def test_killed_fill_is_finished_by_the_next(calm: Calm, points: list[str]) -> None:

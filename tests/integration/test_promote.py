@@ -1,18 +1,32 @@
 """Promotion goes by the stored verdict, demotion by one row; the ledger says what serves."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pipelines import promote
 from pipelines.decide import roll_back, withhold
-from pipelines.embedding import load_encoder
-from pipelines.errors import ConfigError, PublicationNotFound, StaleproofError, UnknownName
+from pipelines.embedding import fingerprint, load_encoder, locate_model
+from pipelines.embedding.weights import BUILT_IN
+from pipelines.errors import (
+    ConfigError,
+    FillFailed,
+    PublicationNotFound,
+    StaleproofError,
+    UnknownName,
+)
+from pipelines.fill import Asked
+from pipelines.fill.answers import answer_elsewhere
+from pipelines.knowledge import model_folder
 from pipelines.maintain import maintain
 from pipelines.promote import mend_stages
+from pipelines.refresh import refresh_knowledge
 from pipelines.status import show_head, show_history, show_status
 from pipelines.watchdog import watch_freshness
+from tests.expectations import write_few
 from tests.project import rule, source
 from tests.retrained import BAD, MODEL, Registered, Retrained, retrained, text, version
 
@@ -239,3 +253,39 @@ def test_recall_that_falls_after_the_switch_is_told_with_the_command(project: Re
     assert watched.freshness.recall in show_status(project.config, now=project.now).attention
     project.demote()
     assert watch_freshness(project.config, now=project.now).freshness.recall == ""
+
+
+def test_fresh_process_loads_the_weights_before_readers_are_switched(tmp_path: Path) -> None:
+    project = Retrained(tmp_path)
+    (tmp_path / "docs").mkdir()
+    project.configure(source(), more=f'[[models]]\nname = "{MODEL}"\n')
+    write_few(tmp_path / "data/expectations")
+    project.write("a.md", text(1))
+    golden = tmp_path / "data/golden/questions.jsonl"
+    golden.parent.mkdir(parents=True)
+    golden.write_text('{"id": "q", "question": "what is w1p1", "uri": "docs/a.md"}\n')
+    refresh_knowledge(project.config, now=project.now, run_id="first")
+    folder = tmp_path / model_folder(MODEL, "v0.0.1")
+    shutil.copytree(locate_model(BUILT_IN, root=tmp_path), folder)
+    options = folder / "sentence_bert_config.json"
+    options.write_text(json.dumps(json.loads(options.read_text()) | {"max_seq_length": 200}))
+    ports = promote.Ports(registry=project.registry.port())
+    request = promote.Request(model=MODEL, version="v0.0.1")
+    promoted = promote.promote_model(
+        project.config, request, now=project.now, run_id="real", ports=ports
+    )
+    assert promoted.filled is not None
+    assert promoted.filled.loaded_by == "a fresh process"
+    assert project.last.fingerprint == fingerprint(folder)
+
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(FillFailed, match="no safetensors"):
+        answer_elsewhere(
+            Asked(
+                config=project.config.path,
+                model=project.last.model,
+                fingerprint=project.last.fingerprint,
+                generation=project.last.generation,
+                version=project.last.version,
+            )
+        )
