@@ -16,7 +16,7 @@ _APART_SECONDS = 1.1
 def assign_champion(root: Path, version: Version) -> bool:
     """Put a version into the stage ``champion``, also one that was in it before.
 
-    Hold ``registry_lock`` meanwhile.
+    It takes no lock, for a run may hold it for hours. Of two at once one fails, and is mended later.
 
     Args:
         root: The project's folder.

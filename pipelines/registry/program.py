@@ -15,6 +15,7 @@ import psutil
 from pipelines import quiet
 from pipelines.errors import RegistryError, RunCancelled
 from pipelines.registry.git import clean_environment
+from pipelines.training import own_sources
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 _MARK = "STALEPROOF_REGISTRY_RUN"
@@ -107,7 +108,7 @@ def _started(
     process = subprocess.Popen(
         [sys.executable, "-I", str(_KEEPER), sys.executable, "-P", "-m", "dvc", *arguments],
         cwd=folder,
-        env=_environment(own) | dict(env),
+        env=_environment(own, folder) | dict(env),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -130,11 +131,15 @@ def _started(
             end_marked(own)
 
 
-def _environment(own: Path) -> dict[str, str]:
+def _environment(own: Path, folder: Path) -> dict[str, str]:
     quiet.silence()
+    sources = own_sources(folder)
+    before = [] if sources is None else [str(sources)]
+    path = [*before, *filter(None, [os.environ.get("PYTHONPATH")])]
     return clean_environment() | {
         _MARK: str(own),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
+        **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
         "PYTHONUNBUFFERED": "1",
         # DVC runs stages in the user's shell otherwise.
         "SHELL": "/bin/sh",

@@ -60,7 +60,7 @@ def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Versioned:
     project.git("add", "README.md")
     before = project.print_of_tree()
     assert project.retrain("abc") is not None
-    assert project.retrain("abd", run="run-2") is not None
+    assert project.retrain("axc", run="run-2") is not None
     assert project.print_of_tree() == before
     return project
 
@@ -115,7 +115,7 @@ def test_nothing_of_a_run_stays(two_versions: Versioned) -> None:
 
 def test_nothing_changed_makes_no_version_and_runs_no_stage(project: Versioned) -> None:
     lines: list[str] = []
-    assert project.retrain("abd", run="run-3", on_line=lines.append) is None
+    assert project.retrain("axc", run="run-3", on_line=lines.append) is None
     assert not [line for line in lines if line.startswith("Running stage")]
     assert len(versions(project.root)) == 2
 
@@ -124,7 +124,7 @@ def test_nothing_changed_makes_no_version_and_runs_no_stage(project: Versioned) 
 def test_user_commit_that_changes_no_input_makes_no_version(project: Versioned) -> None:
     project.git("checkout", "--quiet", "--", "params.yaml")
     project.commit("Only words")
-    assert project.retrain("abd", run="run-3") is None
+    assert project.retrain("axc", run="run-3") is None
 
 
 @pytest.mark.slow
@@ -132,7 +132,7 @@ def test_changed_parameter_makes_a_version_though_caches_are_gone(project: Versi
     shutil.rmtree(project.cache)
     project.write("params.yaml", f"models:\n  {MODEL}: {{seed: 7}}\n")
     project.commit("Another seed")
-    made = project.retrain("abd", run="run-3")
+    made = project.retrain("axc", run="run-3")
     assert made is not None
     assert made.version == "v0.0.3"
     assert missing_objects(project) == []
@@ -148,15 +148,15 @@ def test_stages_that_did_not_change_are_not_run_and_their_results_are_there(
         "dvc.yaml", stages.replace("stage.py evaluate ${key}", "stage.py  evaluate ${key}")
     )
     project.commit("Evaluated otherwise")
-    damage(project.cache, b"DBA")
+    damage(project.cache, b"CXA")
     lines: list[str] = []
     with project.space("run-3") as space:
-        write_snapshot(space, "abd")
+        write_snapshot(space, "axc")
         for target in (f"dataset@{MODEL}", *TARGETS):
             reproduce_stages(space, (target,), lines.append)
         assert changed(space)
-        assert (space.folder / f"data/training/{MODEL}/dataset/pairs.txt").read_text() == "ABD"
-        assert (space.folder / WEIGHTS / "model.txt").read_text() == "DBA"
+        assert (space.folder / f"data/training/{MODEL}/dataset/pairs.txt").read_text() == "AXC"
+        assert (space.folder / WEIGHTS / "model.txt").read_text() == "CXA"
     ran = [line for line in lines if line.startswith("Running stage")]
     assert ran == [f"Running stage 'evaluate@{MODEL}':"]
 
@@ -251,7 +251,7 @@ def test_version_made_elsewhere_is_followed(project: Versioned, tmp_path: Path) 
     other = Versioned(clone)
     other.git("remote", "set-url", "origin", project.git("remote", "get-url", "origin"))
     other.write(".dvc/config.local", f"['remote \"local\"']\n    url = {project.remote}\n")
-    assert other.retrain("abd", run="run-3") is None
+    assert other.retrain("axc", run="run-3") is None
     made = other.retrain("from elsewhere", run="run-4")
     assert made is not None
     assert made.version == "v0.0.3"
@@ -287,10 +287,10 @@ def test_weights_are_fetched_from_the_cache_or_the_remote(
 
 def test_damaged_object_never_becomes_a_model(project: Versioned, tmp_path: Path) -> None:
     into = tmp_path / "model"
-    damage(project.cache, b"DBA")
+    damage(project.cache, b"CXA")
     checkout_model(project.root, newest(project), into)
-    assert (into / "model.txt").read_text() == "DBA"
-    damage(project.remote, b"DBA")
+    assert (into / "model.txt").read_text() == "CXA"
+    damage(project.remote, b"CXA")
     (into / "model.txt").write_text("spoilt")
     with pytest.raises(DataMissing):
         checkout_model(project.root, newest(project), into)
@@ -304,13 +304,13 @@ def test_model_that_was_changed_in_its_place_is_made_anew(
     (into / "model.txt").write_text("spoilt")
     (into / "more.txt").write_text("more")
     checkout_model(project.root, newest(project), into)
-    assert (into / "model.txt").read_text() == "DBA"
+    assert (into / "model.txt").read_text() == "CXA"
     assert not (into / "more.txt").exists()
 
 
 def test_file_and_folder_of_a_version_are_got_by_path(project: Versioned, tmp_path: Path) -> None:
     file = checkout_path(project.root, newest(project), f"{SNAPSHOT}/000.txt", tmp_path / "s.txt")
-    assert file.read_text() == "abd"
+    assert file.read_text() == "axc"
     inside = f"{WEIGHTS}/1_Pooling"
     folder = checkout_path(project.root, newest(project), inside, tmp_path / "pooling")
     assert [one.name for one in folder.iterdir()] == ["config.json"]
@@ -358,7 +358,7 @@ def test_old_versions_lose_tags_and_data_but_not_those_in_use(project: Versioned
     assert retired.objects > 0
     assert missing_objects(project) == []
     for folder in (project.cache, project.remote):
-        assert not holds(folder, b"abd")
+        assert not holds(folder, b"axc")
         assert holds(folder, b"abc")
         assert holds(folder, theirs) or folder == project.remote
     assert retire(project.root, MODEL, 1).objects == 0
@@ -405,7 +405,7 @@ def test_version_that_comes_out_otherwise_says_what_differs(
 
 def test_version_whose_inputs_are_erased_cannot_be_made_again(project: Versioned) -> None:
     for folder in (project.cache, project.remote):
-        remove(folder, b"abd")
+        remove(folder, b"axc")
     again = reproduce_version(project.root, newest(project))
     assert again.erased
     assert "not reproducible: erased" in again.differences[0]
