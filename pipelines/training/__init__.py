@@ -1,5 +1,6 @@
 """Documents to a model: data set, training, evaluation and the gate; opens no store."""
 
+from pipelines.training.code import own_sources
 from pipelines.training.records import (
     Champion,
     Facts,
@@ -11,7 +12,7 @@ from pipelines.training.records import (
     documents_schema,
     passages_schema,
 )
-from pipelines.training.snapshot import Parts, Snapshot, code_hash, read_snapshot, write_snapshot
+from pipelines.training.snapshot import Parts, Snapshot, read_snapshot, write_snapshot
 
 __all__ = [
     "Champion",
@@ -23,8 +24,8 @@ __all__ = [
     "Question",
     "Snapshot",
     "Weights",
-    "code_hash",
     "documents_schema",
+    "own_sources",
     "passages_schema",
     "read_snapshot",
     "write_snapshot",

@@ -19,11 +19,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import TrainingError
+from pipelines.training.code import code_hash
 from pipelines.training.records import (
     Champion,
     Facts,
@@ -143,7 +143,7 @@ def write_snapshot(folder: Path, facts: Facts, parts: Parts) -> Snapshot:
             **asdict(facts),
             "created_at": facts.created_at.isoformat(),
             "content": _content(writing, facts),
-            "code": code_hash(),
+            "code": code_hash(_project(folder)),
             "counts": {
                 "documents": parts.documents.num_rows,
                 "passages": parts.passages.num_rows,
@@ -192,12 +192,9 @@ def read_snapshot(folder: Path, *, verify: bool = True) -> Snapshot:
     return Snapshot(folder, facts, about["content"], about["code"], about["counts"])
 
 
-@functools.cache
-def code_hash() -> str:
-    """SHA-256 of the code that trains: the sources of this room, and the version of staleproof."""
-    sources = sorted(Path(__file__).parent.rglob("*.py"))
-    parts = [version("staleproof"), *(source.read_text(encoding="utf-8") for source in sources)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def _project(folder: Path) -> Path:
+    """The project that a snapshot stands in: where its stages are."""
+    return next((above for above in folder.parents if (above / "dvc.yaml").is_file()), folder)
 
 
 def _check(parts: Parts) -> None:
