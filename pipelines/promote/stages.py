@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipelines.config import Config
-from pipelines.errors import NotVersioned, StaleproofError, UnknownName
+from pipelines.errors import NotVersioned, StaleproofError
 from pipelines.knowledge import find_store, newest
 from pipelines.promote.records import Registry
 
@@ -53,7 +53,7 @@ def mend_stages(
             try:
                 wanted = registry.find_version(config.root, model, version)
                 registry.assign_champion(config.root, wanted)
-            except (StaleproofError, UnknownName) as problem:
+            except StaleproofError as problem:
                 error = problem.message
         found.append(Stage(model, version, said, error))
     return tuple(found)

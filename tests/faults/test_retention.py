@@ -1,5 +1,6 @@
 """What stays readable, and for how long, however often something is published."""
 
+import dataclasses
 import itertools
 import shutil
 from collections.abc import Iterator
@@ -185,3 +186,28 @@ def test_what_is_kept_hangs_on_numbers_not_on_the_order_of_rows(
         "keep_days": keep_days,
     }
     assert kept_states(shuffled, **options) == kept_states(rows, **options)
+
+
+@given(ledgers(), st.integers(1, 3), st.integers(0, 100), st.data())
+def test_last_state_of_a_former_generation_is_kept_for_keep_previous(
+    rows: list[Publication], keep_publications: int, hours: int, data: Any
+) -> None:
+    names = data.draw(st.lists(st.sampled_from("ab"), min_size=len(rows), max_size=len(rows)))
+    mixed = [
+        dataclasses.replace(one, generation=name) for one, name in zip(rows, names, strict=True)
+    ]
+    keep_previous = timedelta(hours=hours)
+    kept = kept_states(
+        mixed,
+        now=NOW,
+        keep_publications=keep_publications,
+        keep_days=0,
+        keep_previous=keep_previous,
+    )
+    previous = {
+        before.state
+        for before, after in itertools.pairwise(mixed)
+        if before.generation != after.generation and NOW - after.at < keep_previous
+    }
+    assert kept >= newest_states(mixed, 1) | previous
+    assert len(kept) <= keep_publications + len(previous)
