@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,12 @@ from pipelines.embedding.weights import BUILT_IN
 from pipelines.errors import (
     ConfigError,
     FillFailed,
+    Overtaken,
     PublicationNotFound,
     StaleproofError,
     UnknownName,
 )
-from pipelines.fill import Asked
+from pipelines.fill import Answered, Asked
 from pipelines.fill.answers import answer_elsewhere
 from pipelines.knowledge import model_folder
 from pipelines.maintain import maintain
@@ -191,10 +192,11 @@ def test_former_index_is_kept_for_keep_previous_whatever_else_is_kept(tmp_path: 
     )
     former = project.last
     project.promote()
+    project.later(hours=30)
     refresh_often(project, 3)
     assert project.demote().restores == former.number
     project.promote()
-    project.now = datetime.now(UTC) + 3 * DAY
+    project.later(days=3)
     maintain(project.config, now=project.now, run_id="later")
     refresh_often(project, 1)
     assert [n for n in project.store.names() if n.startswith("chunks_")] == [
@@ -205,6 +207,29 @@ def test_former_index_is_kept_for_keep_previous_whatever_else_is_kept(tmp_path: 
     kept = {r["number"] for r in show_history(project.config)["publications"] if r["kept"]}
     assert former.number not in kept
     assert project.problems() == []
+
+
+def test_rollback_in_the_last_moment_wins_and_the_next_call_goes_on(project: Retrained) -> None:
+    project.write("1.md", text(1, "otherwise"))
+    project.refresh()
+
+    def answer(asked: Asked) -> Answered:
+        del project.answer  # type: ignore[method-assign]
+        roll_back(project.config, signed=project.signed())
+        return project.answer(asked)
+
+    project.answer = answer  # type: ignore[method-assign]
+    with pytest.raises(Overtaken):
+        project.promote()
+    assert project.kinds == ["refresh", "refresh", "rollback"]
+    encoder = project.encoders[model_folder(MODEL, "v0.0.1")]
+    encoder.encoded.clear()
+    shown = project.plain()
+    promoted = project.promote()
+    assert promoted.filled is not None
+    assert promoted.filled.embedded == 3  # what was edited, and is shown no more
+    assert project.plain() == shown
+    assert project.last.pinned
 
 
 def test_weights_that_are_gone_are_named_with_the_command_that_brings_them_back(
