@@ -34,6 +34,9 @@ def shown_progress() -> Iterator[Listener]:
                 return
             if event.phase not in tasks:
                 tasks[event.phase] = bars.add_task(event.phase, total=None)
-            bars.update(tasks[event.phase], completed=event.done, total=event.total)
+            words = " ".join((_WORDS.get(event.phase, event.phase), event.note)).rstrip()
+            bars.update(
+                tasks[event.phase], completed=event.done, total=event.total, description=words
+            )
 
         yield listen

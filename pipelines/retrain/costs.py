@@ -11,8 +11,8 @@ from pipelines.training.params import Params
 LEARN_TOKENS_A_SECOND = 600.0
 """Without a former run: MiniLM in float32 on two cores of a common machine."""
 ENCODE_TOKENS_A_SECOND = 3_000.0
-START_SECONDS = 90.0
-"""Of DVC and of loading the libraries, in all stages together."""
+START_SECONDS = 60.0
+"""Of DVC and of loading the libraries, in all stages together; what else is measured is beside it."""
 MODEL_COPIES = 6
 """Of the weights in memory: weights, gradients, AdamW's two, and what one batch holds."""
 LIBRARIES_BYTES = 900_000_000
@@ -26,8 +26,10 @@ class Effort:
     steps: int
     learned: float
     """Tokens that go forth and back."""
-    encoded: float
-    """Tokens that go forth only."""
+    mined: float
+    """Tokens that are encoded to find hard negatives."""
+    asked: float
+    """Tokens that are encoded in the evaluation."""
 
     def to_dict(self) -> dict[str, float]:
         """For ``verdict.json``."""
@@ -35,7 +37,8 @@ class Effort:
             "pairs": self.pairs,
             "steps": self.steps,
             "learned": round(self.learned),
-            "encoded": round(self.encoded),
+            "mined": round(self.mined),
+            "asked": round(self.asked),
         }
 
 
@@ -46,13 +49,13 @@ def effort(snapshot: Snapshot, params: Params, pairs: int) -> Effort:
     texts = 2 + params.hard_negatives
     searched = min(len(counted), params.max_passages + params.max_questions)
     models = 3 if snapshot.champion_folder else 2
-    mined = pairs if params.hard_negatives else 0
     return Effort(
         pairs=pairs,
         steps=math.ceil(pairs / params.batch_size * params.epochs),
         learned=pairs * params.epochs * texts * mean,
+        mined=2 * pairs * mean if params.hard_negatives else 0.0,
         # Headings are looked for in other texts than all other questions.
-        encoded=(models * 2 * searched + 2 * mined) * mean,
+        asked=models * 2 * searched * mean,
     )
 
 
@@ -75,16 +78,17 @@ def estimate(
         former: Versions and their stored verdicts, newest first.
         weights_bytes: Size of the base's weights.
     """
+    forward = work.mined + work.asked
     for version, said in former:
-        did, took = said.get("effort"), said.get("seconds", {})
-        if not did or not {"train", "dataset", "evaluate"} <= took.keys():
+        did, took = said["effort"], said["measured"]
+        # Where DVC had results of a run that was stopped, nobody knows how long they took.
+        if not {"seconds"} <= took["train"].keys() & took["evaluate"].keys():
             continue
-        learn = took["train"] / max(did["learned"], 1)
-        encode = (took["dataset"] + took["evaluate"]) / max(did["encoded"], 1)
-        peak = said["measured"]["train"].get("peak_memory_bytes")
-        memory = int(peak) if peak else _memory(weights_bytes)
-        return Estimate(learn * work.learned + encode * work.encoded, memory, version)
-    seconds = work.learned / LEARN_TOKENS_A_SECOND + work.encoded / ENCODE_TOKENS_A_SECOND
+        seconds = took["train"]["seconds"] / max(did["learned"], 1) * work.learned
+        seconds += took["evaluate"]["seconds"] / max(did["asked"], 1) * forward
+        peak = took["train"].get("peak_memory_bytes") or _memory(weights_bytes)
+        return Estimate(seconds + START_SECONDS, int(peak), version)
+    seconds = work.learned / LEARN_TOKENS_A_SECOND + forward / ENCODE_TOKENS_A_SECOND
     return Estimate(seconds + START_SECONDS, _memory(weights_bytes), "a common machine")
 
 

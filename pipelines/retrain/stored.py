@@ -47,12 +47,12 @@ def write_verdict(tree: Path, model: str, verdict: dict[str, Any]) -> None:
 
 
 def read_verdict(root: Path, version: Version) -> dict[str, Any] | None:
-    """The stored verdict of a version, or None where it has none."""
+    """The stored verdict of a version, or None where it has none that this version reads."""
     try:
         said = json.loads(read_text(root, version, VERDICT.format(model=version.model)))
     except (UnknownName, ValueError):
         return None
-    return said if isinstance(said, dict) else None
+    return said if isinstance(said, dict) and said.get("format") == FORMAT else None
 
 
 def former_runs(root: Path, model: str) -> list[Run]:

@@ -1,18 +1,20 @@
 """The flow retrain on a real server: states, tasks, page and events of a run."""
 
 import asyncio
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from prefect import flow, get_client
 from prefect.client.schemas.objects import FlowRun, State
 
 from flows.retrain import retrain, retrain_version
-from pipelines.registry import registry_lock
+from pipelines.registry import registry_lock, versions
 from pipelines.retrain import Asked
-from tests.flows.runs import ON_SERVER, artifacts_of, events_of, logs_of, run, tasks_of
+from tests.flows.runs import ON_SERVER, artifacts_of, events_of, logs_of, run, tasks_of, until
 from tests.planted import text
 from tests.trained import LOSES, MODEL, Trained, make_trained
 
@@ -101,3 +103,29 @@ def test_run_that_finds_another_at_work_is_cancelled_as_busy(trained: Trained) -
         state, _ = run(tried_once, trained.project.config.path)
     assert (state.name, state.is_cancelled()) == ("Busy", True)
     assert "somebody" in (state.message or "")
+
+
+def test_run_that_is_cancelled_ends_its_training_and_leaves_nothing(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sleeping = tmp_path / "sleeping"
+    monkeypatch.setenv("SLEEPS_IN", "train")
+    monkeypatch.setenv("SLEEPING", str(sleeping))
+
+    def pid() -> str:
+        return sleeping.read_text() if sleeping.exists() else ""
+
+    async def body() -> None:
+        flow_run = asyncio.ensure_future(
+            retrain(model=MODEL, config=str(trained.project.config.path), return_state=True)
+        )
+        await asyncio.to_thread(until, pid, bool, seconds=300)
+        flow_run.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await flow_run
+
+    asyncio.run(body())  # joins the thread of the engine
+    assert pid()
+    assert not psutil.pid_exists(int(pid()))
+    assert versions(trained.repo.root, MODEL) == []
+    assert len(trained.repo.git("worktree", "list").splitlines()) == 1
