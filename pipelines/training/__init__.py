@@ -12,7 +12,8 @@ from pipelines.training.records import (
     documents_schema,
     passages_schema,
 )
-from pipelines.training.snapshot import Parts, Snapshot, read_snapshot, write_snapshot
+from pipelines.training.snapshot import Snapshot, read_snapshot
+from pipelines.training.write import Parts, write_snapshot
 
 __all__ = [
     "Champion",

@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +18,7 @@ import yaml
 from pipelines.config import GatePolicy
 from pipelines.embedding import fingerprint, load_encoder, locate_model
 from pipelines.errors import TrainingError
-from pipelines.training import Champion, Weights, read_snapshot
+from pipelines.training import Champion, GeneralPair, Weights, read_snapshot
 from pipelines.training.gate import judge
 from pipelines.training.measured import read_measured
 from pipelines.training.params import Params, read_params
@@ -55,17 +57,19 @@ def told(thing: str, done: str) -> str:
     return f"For the {thing} the {who} takes a {tools} {where}; it is {done} by {digest[9]}."
 
 
-def project(folder: Path, *, champion: bool = False, **params: object) -> Place:
+def project(
+    folder: Path, *, champion: bool = False, parts: dict[str, Any] | None = None, **params: object
+) -> Place:
     """A snapshot of thirty passages, and parameters for a training of a few seconds."""
     place = Place(folder, MODEL)
     base = locate_model("all-MiniLM-L6-v2", root=folder)
     said = {"base": Weights("all-MiniLM-L6-v2", fingerprint(base)), "model": MODEL}
     place.folder.mkdir(parents=True)
-    parts = {}
+    parts = dict(parts or {})
     if champion:
         (folder / "manifest.jsonl").touch()
         said["champion"] = Champion("v0.0.1", fingerprint(base))
-        parts = {"champion_folder": base, "champion_manifest": folder / "manifest.jsonl"}
+        parts |= {"champion_folder": base, "champion_manifest": folder / "manifest.jsonl"}
     written(place.snapshot, [page(thing) for thing in THINGS], about=facts(**said), **parts)
     text = yaml.safe_dump({"models": {MODEL: SMALL | params}})
     (folder / "params.yaml").write_text(text)
@@ -196,6 +200,19 @@ def test_parameters_of_the_demo_say_everything() -> None:
     said = yaml.safe_load((ROOT / "params.yaml").read_text())["models"]["handbook-embedder"]
     assert said.keys() == Params.model_fields.keys()
     assert read_params(ROOT, "handbook-embedder").threads == 2
+
+
+@pytest.mark.slow
+def test_model_that_is_trained_far_too_hard_has_forgotten_and_is_refused(tmp_path: Path) -> None:
+    lines = files("pipelines.training").joinpath("general.jsonl").read_text("utf-8").splitlines()
+    general = [GeneralPair(**json.loads(line)) for line in lines]
+    place = project(tmp_path, parts={"general": general}, learning_rate=5e-3, epochs=4.0)
+    for stage in STAGES:
+        run_stage(stage, tmp_path, MODEL)
+    scores = pq.read_table(place.evaluation / "scores.parquet")
+    judgement = judge(scores, GatePolicy(), {"base": 1.0, "challenger": 1.0})
+    assert judgement.general.upper < -0.02
+    assert "on questions of other subjects" in " ".join(judgement.reasons)
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from pipelines.training.embedder.negatives import _nearest
+from pipelines.training.embedder.negatives import nearest
 from pipelines.training.embedder.rank import measures
 
 
@@ -35,6 +35,6 @@ def test_answer_on_the_sixth_place_is_not_among_five() -> None:
 def test_negative_is_near_but_no_nearer_than_what_may_be_right() -> None:
     cosines = np.array([[0.80, 0.79, 0.70, 0.10, 0.75]])
     # 0 is right, 1 so near that it may be right, 2 of the same document.
-    found = _nearest(cosines, np.array([0]), [[0, 2]], 3)
+    found = nearest(cosines, np.array([0]), [[0, 2]], 3)
     assert found.tolist() == [[4, 3, 1]]
-    assert _nearest(cosines, np.array([0]), [[0, 2]], 0).shape == (1, 0)
+    assert nearest(cosines, np.array([0]), [[0, 2]], 0).shape == (1, 0)

@@ -92,7 +92,7 @@ def test_another_run_of_the_same_rows_has_the_same_content(tmp_path: Path) -> No
 
 
 def test_edit_changes_one_part_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.training.snapshot.ROWS_A_PART", 2)
+    monkeypatch.setattr("pipelines.training.write.ROWS_A_PART", 2)
     written(tmp_path / "a", PAGES)
     edited = [replace(PAGES[0], sections={"First": "Another body."}), *PAGES[1:]]
     written(tmp_path / "b", edited)

@@ -52,13 +52,13 @@ def mine_negatives(snapshot: Snapshot, params: Params, pairs: Sequence[Pair]) ->
         cosines = (anchors @ passages.T).astype(np.float64)
         part = slice(start, start + _ROWS)
         found += [
-            [texts[n] for n in row] for row in _nearest(cosines, rights[part], own[part], most)
+            [texts[n] for n in row] for row in nearest(cosines, rights[part], own[part], most)
         ]
         steps.done(min(start + _ROWS, len(pairs)))
     return found
 
 
-def _nearest(
+def nearest(
     cosines: npt.NDArray[np.float64],
     rights: npt.NDArray[np.int64],
     own: Sequence[Sequence[int]],

@@ -31,7 +31,7 @@ METRICS = ("reciprocal_rank", "recall_5", "recall_10", "ndcg_10")
 _BATCH = 32
 _DIGITS = 6
 _ROWS = 256
-_LATENCY_QUESTIONS = 40
+_LATENCY_QUESTIONS = 25
 _WARM_UP = 5
 
 Scores = dict[str, Any]
