@@ -27,9 +27,9 @@ def show_models(console: Console, data: dict[str, Any], now: datetime) -> None:
     if not data["models"]:
         console.print("The configuration names no model. README.md, Retraining, says how.")
         return
-    numbers = ("MRR@10", "gain", "documents")
+    numbers = ("MRR@10", "gain", "at least", "documents")
     table = table_of(
-        "", "model", "version", "when", "gate", "last look", *numbers, "learned from",
+        "", "model", "version", "when", "gate", "look", *numbers, "from",
         right=numbers,
     )  # fmt: skip
     for row in data["models"]:
@@ -42,7 +42,7 @@ def show_models(console: Console, data: dict[str, Any], now: datetime) -> None:
             Text(row["gate"] or "-", GATE_STYLES.get(row["gate"] or "", "dim")),
             Text(row["verdict"] or "-", VERDICT_STYLES.get(row["verdict"] or "", "dim")),
             _number(challenger(row["metrics"]).get("reciprocal_rank")),
-            _signed(gain(row["metrics"])),
+            *_mean_and_bound(gain(row["metrics"])),
             f"{row['documents']:,}" if row["documents"] else "-",
             f"#{row['publication']}" if row["publication"] else "-",
         )
@@ -66,6 +66,12 @@ def gain(metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def _mean_and_bound(interval: Mapping[str, Any] | None) -> tuple[str, str]:
+    if interval is None:
+        return "-", "-"
+    return f"{interval['mean']:+.3f}", f"{interval['lower']:+.3f}"
 
 
 def _signed(interval: Mapping[str, Any] | None) -> str:
@@ -267,10 +273,10 @@ def show_filled(console: Console, data: dict[str, Any], now: datetime) -> None:
     done = counted(data["embedded"], "passage")
     console.print(f"{done} embedded, {data['reused']:,} reused, in {lasting(data['seconds'])}.")
     canaries = data["canaries"]
-    if canaries.get("questions"):
+    if canaries.get("canaries"):
         console.print(
             f"Golden questions that find their document: {_share(canaries.get('now'))},"
-            f" before {_share(canaries.get('before'))} (of {canaries['questions']:,})."
+            f" before {_share(canaries.get('before'))} (of {canaries['canaries']:,})."
         )
     if data["loaded_by"]:
         console.print(f"Loaded and tried by {data['loaded_by']} before readers were switched.")

@@ -4,8 +4,8 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-_LINES = frozenset({"text", "excerpt"})
-"""Keys whose values are passages: their line ends mean something."""
+_LINES = frozenset({"text", "excerpt", "card"})
+"""Keys whose values are passages or pages: their line ends mean something."""
 
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They turn the direction of writing, so that a line reads as what it is not."""
