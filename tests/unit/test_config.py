@@ -18,7 +18,15 @@ from pipelines.config import (
     parse_duration,
     template,
 )
-from pipelines.config.models import SOURCE_KINDS, DomainPolicy, Endpoint, Settings, SourceRule
+from pipelines.config.models import (
+    SOURCE_KINDS,
+    DomainPolicy,
+    Endpoint,
+    GatePolicy,
+    ModelConfig,
+    Settings,
+    SourceRule,
+)
 from pipelines.config.values import mask_password
 from pipelines.errors import ConfigError, UnknownName
 
@@ -28,6 +36,8 @@ KNOWLEDGE = '[knowledge]\nname = "kb"\nstore = "data/store"\n'
 FILES = (
     '[[sources]]\nname = "docs"\nkind = "files"\npath = "d"\ndomain = "x"\nlabels = ["public"]\n'
 )
+MODEL = '[[models]]\nname = "tuned"\n'
+GATE = MODEL + "[models.gate]\n"
 GIT = '[[sources]]\nname = "wiki"\nkind = "git"\nurl = "../w"\ndomain = "x"\nlabels = ["public"]\n'
 
 
@@ -63,11 +73,36 @@ def test_defaults_are_the_documented_ones(tmp_path: Path) -> None:
     assert knowledge.longest_read == timedelta(hours=1)
     assert (config.embedder.model, config.embedder.batch_size) == ("all-MiniLM-L6-v2", 32)
     assert (config.limits.max_embed_tokens, config.limits.max_document_bytes) == (0, 20_000_000)
-    assert config.prices.embed_million_tokens == 0
+    assert (config.prices.embed_million_tokens, config.prices.train_hour) == (0, 0)
     assert (config.queries.log, config.queries.keep_text) == (True, False)
     assert (source.include, source.exclude, source.train) == (("**/*.md",), (), True)
     assert (source.warn_after, source.error_after) == (timedelta(days=1), timedelta(days=3))
     assert (source.front_matter_domains, source.rules) == ((), ())
+    assert (config.models, config.keep_previous) == ((), timedelta(0))
+
+
+def test_defaults_of_a_model_are_the_documented_ones(tmp_path: Path) -> None:
+    config = load(tmp_path, KNOWLEDGE + MODEL)
+    model, gate = config.model("tuned"), config.model("tuned").gate
+    assert (model.kind, model.base) == ("embedder", "all-MiniLM-L6-v2")
+    assert (model.domains, model.pairs, model.general) == ((), (), "")
+    assert (model.keep_versions, model.keep_previous) == (10, timedelta(days=1))
+    assert (model.max_runs_a_month, model.max_hours_a_month) == (4, 24)
+    assert model.cooldown == timedelta(days=7)
+    assert (gate.min_gain, gate.max_domain_loss, gate.min_questions) == (0, 0.05, 30)
+    assert (gate.max_forgetting, gate.max_latency) == (0.02, 1.5)
+
+
+def test_former_index_is_kept_as_long_as_the_longest_model_asks(tmp_path: Path) -> None:
+    other = MODEL.replace("tuned", "other") + 'keep_previous = "2h"\n'
+    assert load(tmp_path, KNOWLEDGE + other).keep_previous == timedelta(hours=2)
+    assert load(tmp_path, KNOWLEDGE + MODEL + other).keep_previous == timedelta(days=1)
+
+
+def test_unknown_model_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName) as caught:
+        load(tmp_path, KNOWLEDGE + MODEL).model("tunde")
+    assert caught.value.hint == "Did you mean tuned? Known models: tuned."
 
 
 def test_rule_says_nothing_where_it_leaves_a_key_out(tmp_path: Path) -> None:
@@ -230,6 +265,16 @@ HOOK = (
             + GIT,
             "must be of at most max_waiting = 1 sources each; push names more",
         ),
+        (KNOWLEDGE + MODEL + MODEL, "more than one is called tuned"),
+        (KNOWLEDGE + MODEL + "bas = 1", "models[tuned].bas: unknown key; did you mean base?"),
+        (KNOWLEDGE + MODEL + 'kind = "chat"', "models[tuned].kind = \"chat\": must be 'embedder'"),
+        (KNOWLEDGE + MODEL + "keep_versions = 1", "models[tuned].keep_versions = 1: must be at le"),
+        (KNOWLEDGE + MODEL + "gate = 1", "models[tuned].gate = 1: must be a table"),
+        (KNOWLEDGE + GATE + "min_gian = 0", "models[tuned].gate.min_gian: unknown key; did you m"),
+        (KNOWLEDGE + GATE + "max_latency = 0.5", "gate.max_latency = 0.5: must be at least 1"),
+        (KNOWLEDGE + GATE + "max_forgetting = 2", "gate.max_forgetting = 2: must be at most 1"),
+        (KNOWLEDGE + "[[models]]", "models[#1].name: missing"),
+        (KNOWLEDGE + "[prices]\ntrain_hour = -1", "prices.train_hour = -1: must be at least 0"),
         (KNOWLEDGE + "[sources]", "sources = {}: must be a list"),
         ("sources = [5]\n" + KNOWLEDGE, "sources[#1] = 5: must be a table"),
     ],
@@ -419,7 +464,7 @@ def test_endpoints_of_the_environment_are_named_by_their_variable(tmp_path: Path
 
 
 def uncommented(text: str) -> dict[str, Any]:
-    """The template with its examples of a rule, a domain and an endpoint switched on."""
+    """The template with its examples of a rule, a domain, an endpoint and a model switched on."""
     head, rule = text.split("# [[sources.rules]]")
     return tomllib.loads(head + "[[sources.rules]]" + rule.replace("\n# ", "\n"))
 
@@ -434,7 +479,9 @@ def test_template_shows_every_key_with_its_default(tmp_path: Path, kind: Any) ->
     assert source["rules"][0].keys() == SourceRule.model_fields.keys()
     assert shown["domains"][0].keys() == DomainPolicy.model_fields.keys()
     assert shown["webhook"]["endpoints"][0].keys() == Endpoint.model_fields.keys()
-    for section in shown.keys() - {"sources", "domains"}:
+    assert shown["models"][0].keys() == ModelConfig.model_fields.keys()
+    assert shown["models"][0]["gate"].keys() == GatePolicy.model_fields.keys()
+    for section in shown.keys() - {"sources", "domains", "models"}:
         model = Settings.model_fields[section].annotation
         assert shown[section].keys() == model.model_fields.keys()  # type: ignore[union-attr]
     least = (GIT if kind == "git" else FILES).replace("wiki", "docs").replace('"x"', '"docs"')
@@ -448,6 +495,7 @@ def test_template_with_its_examples_switched_on_is_valid() -> None:
     assert settings.sources[0].rules[0].labels == ("managers",)
     assert settings.domains[0].review is True
     assert settings.webhook.endpoints[0].sources == ("docs",)
+    assert settings.models == (ModelConfig(name="kb-embedder"),)
 
 
 def test_every_line_of_the_template_is_explained() -> None:
