@@ -38,8 +38,8 @@ def init(
     """Write a configuration for a folder or a git repository of documents.
 
     Writes only what is missing: staleproof.toml, the suites of what documents must be to be
-    published, prefect.yaml with what a Prefect server runs, and the lines of .gitignore that keep
-    store and server out of git.
+    published, prefect.yaml with what a Prefect server runs, dvc.yaml and params.yaml with what trains
+    models, and the lines of .gitignore that keep store, weights and server out of git.
 
     Args:
         documents: A folder; or the URL, bundle or bare folder of a git repository.
@@ -49,6 +49,7 @@ def init(
     from flows.ops.starter import prefect_yaml
     from pipelines.config import load_config, template
     from pipelines.quality import write_suites
+    from pipelines.registry import starter
 
     file = _file(session.config_path)
     if file.exists():
@@ -64,12 +65,15 @@ def init(
     deployments = file.parent / DEPLOYMENTS
     text = prefect_yaml(knowledge=config.knowledge.name, config=file.name, pool=config.server.pool)
     (written if _write_new(deployments, text) else kept).append(str(deployments))
+    name = config.models[0].name if config.models else f"{config.knowledge.name}-embedder"
+    for path, text in starter.project_files(name).items():
+        (written if _write_new(file.parent / path, text) else kept).append(str(file.parent / path))
     suites = file.parent / config.audit.expectations
     new = write_suites(suites)
     for suite in sorted(suites.glob("*.json")):
         (written if suite in new else kept).append(str(suite))
     ignored = file.parent / ".gitignore"
-    added = [_add_line(ignored, line) for line in IGNORED]
+    added = [_add_line(ignored, line) for line in (*IGNORED, *starter.IGNORED)]
     (written if any(added) else kept).append(str(ignored))
     data = {
         "config": str(file),

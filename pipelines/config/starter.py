@@ -49,8 +49,9 @@ def template(*, knowledge: str, source: str, kind: Literal["files", "git"], loca
     """
     place = "path" if kind == "files" else "url"
     given = {"name": source, place: location, "domain": source, "labels": ["public"]}
-    examples = [_rule(), _domain(), _endpoint(source), _model(knowledge)]
-    text = "\n".join([_HEAD, *_sections(knowledge), _source(kind, given), *examples])
+    examples = [_rule(), _domain(), _endpoint(source)]
+    sections = [*_sections(knowledge), _model(knowledge), _source(kind, given)]
+    text = "\n".join([_HEAD, *sections, *examples])
     check_text(text, Path(FILE_NAME))
     return text
 
@@ -101,8 +102,8 @@ def _model(knowledge: str) -> str:
     given = {"name": f"{knowledge}-embedder"}
     head = ("[[models]]", Settings.model_fields["models"].description or "")
     gate = ("[models.gate]", ModelConfig.model_fields["gate"].description or "")
-    lines = _lines(ModelConfig, keys, given)
-    return _example([head, *lines, gate, *_lines(GatePolicy, GatePolicy.model_fields, {})])
+    policy = _lines(GatePolicy, GatePolicy.model_fields, {})
+    return _aligned([head, *_lines(ModelConfig, keys, given)]) + "\n" + _aligned([gate, *policy])
 
 
 def _example(lines: list[_Line]) -> str:
