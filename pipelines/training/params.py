@@ -33,7 +33,7 @@ class Params(BaseModel):
     learning_rate: float = Field(default=5e-5, gt=0, description="of AdamW, at its highest")
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of steps until there")
     max_tokens: int = Field(
-        default=96, ge=8, description="of a text while training; what serves takes all"
+        default=64, ge=8, description="of a text while training; what serves takes all"
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="bfloat16", description="float32 | bfloat16, where the processor has it"
