@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pipelines.embedding import fingerprint, locate_model
 from pipelines.embedding.weights import BUILT_IN
 from pipelines.registry import Version, newest_version
@@ -152,6 +154,14 @@ class Trained:
         found = newest_version(self.repo.root, MODEL)
         assert found is not None
         return found
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process does nothing any more; whoever inherits it may be slow to take note."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def make_trained(folder: Path, *, code: str = QUICK, more: str = MODELS) -> Trained:

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from prefect import flow, get_client
 from prefect.client.schemas.objects import FlowRun, State
@@ -16,7 +15,7 @@ from pipelines.registry import registry_lock, versions
 from pipelines.retrain import Asked
 from tests.flows.runs import ON_SERVER, artifacts_of, events_of, logs_of, run, tasks_of, until
 from tests.planted import text
-from tests.trained import LOSES, MODEL, Trained, make_trained
+from tests.trained import LOSES, MODEL, Trained, has_ended, make_trained
 
 pytestmark = ON_SERVER
 
@@ -119,13 +118,12 @@ def test_run_that_is_cancelled_ends_its_training_and_leaves_nothing(
         flow_run = asyncio.ensure_future(
             retrain(model=MODEL, config=str(trained.project.config.path), return_state=True)
         )
-        await asyncio.to_thread(until, pid, bool, seconds=300)
+        await asyncio.to_thread(until, lambda: pid() or flow_run.done(), bool, seconds=300)
         flow_run.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await flow_run
 
     asyncio.run(body())  # joins the thread of the engine
-    assert pid()
-    assert not psutil.pid_exists(int(pid()))
+    assert until(lambda: has_ended(int(pid())), bool)
     assert versions(trained.repo.root, MODEL) == []
     assert len(trained.repo.git("worktree", "list").splitlines()) == 1
