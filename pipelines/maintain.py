@@ -1,6 +1,9 @@
-"""Maintenance of a store: what is kept no longer goes, tables are compacted, leftovers removed."""
+"""Maintenance: what is kept no longer goes, from store and versions; tables are compacted."""
 
+import logging
+import shutil
 import time
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -8,17 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import Config
+from pipelines.errors import NotVersioned, RegistryBusy, RemoteUnavailable
 from pipelines.knowledge import (
     Store,
     clean_up,
     find_store,
+    model_folder,
     newest,
     publications,
     readable_states,
     refresh_lock,
 )
+from pipelines.knowledge.fills import LEFT
 from pipelines.pages import remove_audit_pages
 from pipelines.records import Step, call
+from pipelines.registry import registry_lock, retire
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +42,13 @@ class Maintained:
     bytes_before: int
     bytes_after: int
     seconds: float
+    retired: tuple[str, ...] = ()
+    """Tags of versions of models that were removed."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"seconds": round(self.seconds, 3)}
+        told = asdict(self) | {"retired": list(self.retired)}
+        return told | {"seconds": round(self.seconds, 3)}
 
 
 def maintain(
@@ -83,6 +95,7 @@ def maintain(
         )
         step("clean up", clean)
         step("pages", partial(remove_audit_pages, store, **keep))
+    retired = step("versions", _retire, config, store, run_id, now) if config.models else ()
     last = newest(store)
     return Maintained(
         knowledge=knowledge.name,
@@ -91,7 +104,37 @@ def maintain(
         bytes_before=before,
         bytes_after=_bytes(store),
         seconds=time.perf_counter() - started,
+        retired=retired,
     )
+
+
+def _retire(config: Config, store: Store, run: str, now: datetime) -> tuple[str, ...]:
+    """Versions beyond ``keep_versions`` go, but none that a kept state needs; nor do its weights.
+
+    Where a run is at work on versions, or their data cannot be reached, the next night comes.
+    """
+    rows = publications(store)
+    readable = readable_states(store, {row.generation for row in rows})
+    needed = {pair for row in rows if row.state in readable for pair in row.models.items()}
+    retired: list[str] = []
+    try:
+        with registry_lock(config.root, run):
+            for model in config.models:
+                versions = {version for name, version in needed if name == model.name}
+                done = retire(config.root, model.name, model.keep_versions, versions)
+                retired += done.versions
+                _remove_weights(config.root, model.name, versions, now)
+    except (NotVersioned, RegistryBusy, RemoteUnavailable) as error:
+        logger.info("Old versions of models stay: %s", error.message)
+    return tuple(retired)
+
+
+def _remove_weights(root: Path, model: str, needed: AbstractSet[str], now: datetime) -> None:
+    """Copies from which no kept state can be served; young ones may wait for the end of a fill."""
+    before = (now - LEFT).timestamp()
+    for copy in (root / model_folder(model, "any")).parent.glob("v*"):
+        if copy.name not in needed and copy.stat().st_mtime < before:
+            shutil.rmtree(copy, ignore_errors=True)
 
 
 def _kept(store: Store) -> int:

@@ -18,7 +18,7 @@ MEASURES = {
     "reciprocal_rank": "MRR@10",
     "recall_5": "recall@5",
     "recall_10": "recall@10",
-    "ndcg": "nDCG@10",
+    "ndcg_10": "nDCG@10",
 }
 
 

@@ -1,14 +1,23 @@
 """Maintenance of a store that no refresh has published to for long."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import RefreshRunning
-from pipelines.knowledge import publications, refresh_lock
+from pipelines.knowledge import (
+    insert_until_won,
+    model_folder,
+    newest,
+    publications,
+    refresh_lock,
+)
 from pipelines.maintain import maintain
+from pipelines.registry import registry_lock, versions
 from tests.project import Project
+from tests.versioned import MODEL, make_versioned
 
 
 @pytest.fixture
@@ -48,3 +57,37 @@ def test_store_that_is_not_there_needs_no_maintenance(tmp_path: Path) -> None:
     done = maintain(project.config, now=project.now, run_id="maintain")
     assert (done.publication, done.kept, done.bytes_after) == (None, 0, 0)
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.slow
+def test_old_versions_of_models_go_and_none_that_a_kept_state_was_made_with(
+    tmp_path: Path,
+) -> None:
+    versioned = make_versioned(tmp_path)
+    project = Project(versioned.root)
+    project.configure(more=f'[[models]]\nname = "{MODEL}"\nkeep_versions = 2')
+    project.write("a.md", "# A\n\nIt is one.\n")
+    project.refresh()
+    for text in ("one", "two", "three", "four"):
+        assert versioned.retrain(text, run=text)
+    served = newest(project.store)
+    assert served
+    insert_until_won(project.store, lambda last: replace(last, models={MODEL: "v0.0.1"}))
+    for name in ("v0.0.1", "v0.0.2", "v0.0.4"):
+        (versioned.root / model_folder(MODEL, name)).mkdir(parents=True)
+    later = project.now + timedelta(days=9)
+    with registry_lock(versioned.root, "other"):
+        assert maintain(project.config, now=later, run_id="busy").retired == ()
+    done = maintain(project.config, now=later, run_id="maintain")
+    assert done.retired == (f"{MODEL}@v0.0.2",)
+    assert [one.version for one in versions(versioned.root, MODEL)] == [
+        "v0.0.4",
+        "v0.0.3",
+        "v0.0.1",
+    ]
+    assert [one.name for one in (versioned.root / "data/models" / MODEL).iterdir()] == ["v0.0.1"]
+
+
+def test_project_that_is_not_in_git_has_no_versions_to_remove(project: Project) -> None:
+    project.configure(more='[[models]]\nname = "tuned"')
+    assert maintain(project.config, now=project.now, run_id="maintain").retired == ()
