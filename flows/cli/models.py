@@ -131,7 +131,7 @@ def promote(
         reason: Why; an override needs one.
         session: Of this call.
     """
-    from pipelines.promote import Request, estimate_promotion, promote_model
+    from pipelines.promote import Request, estimate_promotion, promote_model, why_refused
 
     config, ports = session.config(), _ports(session)
     request = Request(
@@ -145,6 +145,8 @@ def promote(
     if plan:
         estimate = estimate_promotion(config, request, now=session.now, ports=ports)
         return Answer(estimate.to_dict(), versions.show_fill_estimate)
+    if not session.json and why_refused(config, request, ports=ports) is None:
+        _announce(estimate_promotion(config, request, now=session.now, ports=ports), session)
     with shown_progress() as listen:
         done = promote_model(
             config,

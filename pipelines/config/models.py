@@ -283,7 +283,7 @@ class GatePolicy(Section):
         default=0.05, ge=0, le=1, description="and loses in no domain more than so much"
     )
     min_questions: Whole = Field(
-        default=30, ge=1, description="domains with fewer questions are judged together"
+        default=30, ge=2, description="domains with fewer questions are judged together"
     )
     max_forgetting: Number = Field(
         default=0.02, ge=0, le=1, description="and loses no more on questions of other subjects"
@@ -329,9 +329,7 @@ class ModelConfig(Section):
     max_runs_a_month: Whole = Field(
         default=4, ge=0, description="that start by themselves: by schedule or event"
     )
-    max_hours_a_month: Number = Field(
-        default=24.0, ge=0, description="that they may take together"
-    )
+    max_hours_a_month: Number = Field(default=24.0, ge=0, description="that they may take together")
     gate: GatePolicy = Field(
         default=GatePolicy(), description="what a new version must be to be promoted"
     )

@@ -21,6 +21,8 @@ from pipelines.training.intervals import interval
 
 DEPTH = 10
 """Of the reciprocal rank: a document found later counts as not found."""
+LEAST_QUESTIONS = 2
+"""Of one alone nobody can say how far a difference may be off."""
 MOST_PASSAGES = 4_000
 """That are searched: those of the documents asked for, and others by hash."""
 BATCH = 64
@@ -72,8 +74,12 @@ def compare_models(
     passages, last = _read(config, canaries, now, run_id)
     here = set(passages.uris)
     asked = [canary for canary in canaries if canary.uri in here]
-    if not asked:
-        raise ConfigError(f"No golden question names a document of #{last.number}.")
+    if len(asked) < LEAST_QUESTIONS:
+        raise ConfigError(
+            f"Of the golden questions {len(asked)} name a document of #{last.number};"
+            f" to compare takes {LEAST_QUESTIONS} at the least.",
+            hint=f"Write more into {config.audit.golden}/*.jsonl.",
+        )
     ranks = []
     for number, name in enumerate((first, second)):
         with _encoder(config, name, load_encoder) as encoder:

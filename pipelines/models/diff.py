@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import Config
-from pipelines.models.stored import FOLDER, params_of, verdict_of
-from pipelines.registry import Version, checkout_path, find_version
+from pipelines.models.stored import FOLDER, known_version, params_of, verdict_of
+from pipelines.registry import Version, checkout_path
 
 Learned = Mapping[str, tuple[str, str]]
 """Document id -> (uri, content hash)."""
@@ -29,7 +29,7 @@ def diff_models(config: Config, name: str, first: str, second: str) -> dict[str,
         RemoteUnavailable: What they learned from cannot be fetched now.
         DataMissing: It is gone for good.
     """
-    one, other = (find_version(config.root, name, version) for version in (first, second))
+    one, other = (known_version(config, name, version) for version in (first, second))
     said = {v.version: verdict_of(config.root, v) for v in (one, other)}
     with tempfile.TemporaryDirectory(prefix="staleproof-") as scratch:
         before, after = (

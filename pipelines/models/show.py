@@ -5,8 +5,8 @@ from typing import Any
 
 from pipelines.config import Config
 from pipelines.knowledge import Store, find_store, newest, newest_verdict
-from pipelines.models.stored import card_of, params_of, verdict_of
-from pipelines.registry import Version, find_version, versions
+from pipelines.models.stored import card_of, known_version, params_of, verdict_of
+from pipelines.registry import Version, versions
 
 CHAMPION = "champion"
 
@@ -42,7 +42,7 @@ def show_model(config: Config, name: str, version: str | None = None) -> dict[st
     """
     store = find_store(config.store_uri)
     serving = _serving(store)
-    found = find_version(config.root, name, version or serving.get(name) or _newest(config, name))
+    found = known_version(config, name, version or serving.get(name))
     return {
         **_line(config, store, serving, found),
         "commit": found.commit,
@@ -51,12 +51,6 @@ def show_model(config: Config, name: str, version: str | None = None) -> dict[st
         "judgement": verdict_of(config.root, found),
         "card": card_of(config.root, found),
     }
-
-
-def _newest(config: Config, name: str) -> str:
-    """The newest version's name; one that is not there where there is none, to be told so."""
-    known = versions(config.root, name)
-    return known[0].version if known else "newest"
 
 
 def _serving(store: Store | None) -> Mapping[str, str]:

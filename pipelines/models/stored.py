@@ -6,10 +6,32 @@ from typing import Any
 
 import yaml
 
+from pipelines.config import Config
 from pipelines.errors import UnknownName
-from pipelines.registry import Version, read_text
+from pipelines.registry import Version, find_version, read_text, versions
 
 FOLDER = "data/training/{model}"
+
+
+def known_version(config: Config, name: str, version: str | None) -> Version:
+    """A version by its name; also of a model that the configuration no longer has.
+
+    Args:
+        config: The configuration.
+        name: Of the model.
+        version: Of it; the newest by default.
+
+    Raises:
+        UnknownName: There is no such model, or no such version of it.
+        NotVersioned: The project is not in git.
+    """
+    known = versions(config.root, name)
+    if not known:
+        config.model(name)
+        raise UnknownName(
+            f"There is no version of {name} yet.", hint=f"To train one: staleproof retrain {name}"
+        )
+    return known[0] if version is None else find_version(config.root, name, version)
 
 
 def verdict_of(root: Path, version: Version) -> dict[str, Any]:

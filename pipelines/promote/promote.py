@@ -54,7 +54,7 @@ def promote_model(
     found = _asked_for(config, request, ports)
     last, gate = _published(config), read_gate(config, found, ports)
     serves = last.embedder == {found.model: found.version}
-    refused = None if serves or request.override else _refusal(gate)
+    refused = _refused(request, last, found, gate)
     if refused is not None:
         _tell(config, on_event, "model.refused", found, {"why": refused})
         return Promoted(
@@ -100,6 +100,19 @@ def estimate_promotion(
     return estimate_fill(config, wanted=wanted, now=now, ports=ports.fill)
 
 
+def why_refused(config: Config, request: Request, *, ports: Ports | None = None) -> str | None:
+    """Why a version is not let in; None where it is, by the gate or against it, or serves already.
+
+    Raises:
+        UnknownName: There is no such model, or no such version of it.
+        ConfigError: An override without a reason.
+        PublicationNotFound: Nothing is published yet.
+    """
+    ports = ports or Ports()
+    found = _asked_for(config, request, ports)
+    return _refused(request, _published(config), found, read_gate(config, found, ports))
+
+
 def read_gate(config: Config, version: Version, ports: Ports) -> Gate | None:
     """What the gate said of a version; None where nothing readable is stored with it."""
     path = VERDICT.format(model=version.model)
@@ -129,6 +142,13 @@ def _published(config: Config) -> Publication:
             f"Nothing is published in {config.knowledge.store} yet.", hint="Run staleproof refresh."
         )
     return last
+
+
+def _refused(
+    request: Request, last: Publication, version: Version, gate: Gate | None
+) -> str | None:
+    serves = last.embedder == {version.model: version.version}
+    return None if serves or request.override else _refusal(gate)
 
 
 def _refusal(gate: Gate | None) -> str | None:

@@ -11,9 +11,11 @@ from pipelines.errors import ConfigError, UnknownName
 from pipelines.knowledge import VerdictRow, record_verdict
 from pipelines.models import compare_models, diff_models, list_models, show_model
 from pipelines.models.diff import changes, documents
+from tests.command_line import Cli, assert_shape, keys
 from tests.fakes import HashEncoder
 from tests.planted import text
 from tests.project import Project
+from tests.serving import let_in
 from tests.trained import LOSES, MODEL, Trained, make_trained
 
 
@@ -139,3 +141,77 @@ def test_without_golden_questions_nothing_is_compared(project: Project) -> None:
     project.refresh()
     with pytest.raises(ConfigError, match="no golden questions"):
         compared(project, "seeing", "blind")
+
+
+def test_one_golden_question_is_too_few_to_compare_by(asked: Project) -> None:
+    golden = asked.root / "data/golden/questions.jsonl"
+    golden.write_text(golden.read_text().splitlines()[0] + "\n")
+    with pytest.raises(ConfigError, match="1 name a document of #1; to compare takes 2"):
+        compared(asked, "seeing", "blind")
+
+
+VERSION = keys("model version stage verdict gate metrics data_set documents publication created_at")
+SHAPES: dict[str, Any] = {
+    "models": {"models": [VERSION]},
+    f"models show {MODEL}": {
+        **VERSION,
+        **keys("commit base_commit parameters judgement card"),
+    },
+    f"models diff {MODEL} v0.0.1 v0.0.2": {
+        **keys("model from to parameters made_of publications metrics gate"),
+        "documents": keys("added removed changed moved unchanged"),
+    },
+    f"retrain {MODEL} --plan": {
+        **keys("knowledge model publication documents passages pairs steps left_out not_used"),
+        "estimate": keys("seconds hours memory_bytes cost measured_on"),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same, and the first version serves."""
+    made = trained.copied(tmp_path_factory.mktemp("served"))
+    let_in(made, "v0.0.1")
+    return made
+
+
+@pytest.fixture
+def cli(served: Trained, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(served.project, capsys)
+
+
+@pytest.mark.parametrize("command", SHAPES)
+def test_json_has_the_keys_of_the_interface(cli: Cli, command: str) -> None:
+    assert_shape(cli.json(*command.split()), SHAPES[command])
+
+
+def test_list_marks_the_version_that_serves(cli: Cli) -> None:
+    assert [one["stage"] for one in cli.json("models")["models"]] == [None, "champion"]
+    rows = {line.split("v0.0.")[1][0]: line for line in cli("models").splitlines() if "v0" in line}
+    assert rows["1"].startswith("*")
+    assert "promote" in rows["1"]
+    assert rows["2"].startswith(" ")
+    assert "refused" in rows["2"]
+
+
+def test_version_is_shown_with_the_command_that_goes_on(cli: Cli) -> None:
+    assert f"To take it back: staleproof demote {MODEL}" in cli("models", "show", MODEL)
+    shown = cli("models", "show", MODEL, "v0.0.2")
+    assert f'staleproof promote {MODEL} v0.0.2 --override --reason "..."' in shown
+
+
+def test_two_versions_are_shown_with_what_differs(cli: Cli) -> None:
+    shown = cli("models", "diff", MODEL, "v0.0.1", "v0.0.2")
+    assert "learning_rate" in shown
+    assert "~ docs/ape.md" in shown
+    assert "Documents: 1 added, 1 changed, 1 removed, 1 moved, 1 unchanged." in shown
+
+
+def test_plan_says_time_memory_and_money_and_trains_nothing(cli: Cli) -> None:
+    before = cli.json("models")
+    shown = cli("retrain", MODEL, "--plan")
+    assert "3 documents" in shown
+    assert "GiB" in shown
+    assert f"To do it: staleproof retrain {MODEL}" in shown
+    assert cli.json("models") == before

@@ -1,0 +1,40 @@
+"""A version of a quickly trained model that serves: its real weights, a stand-in that embeds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.embedding import fingerprint
+from pipelines.fill import Answered, Asked
+from pipelines.fill import Ports as FillPorts
+from pipelines.knowledge import model_folder
+from pipelines.promote import Ports, Promoted, Request, promote_model
+from pipelines.records import Encoder
+from tests.trained import MODEL, Trained
+
+
+def let_in(trained: Trained, version: str) -> Promoted:
+    """Promotes it, as the command does."""
+    project = trained.project
+    project.later()
+
+    def load(model: str, *, root: Path, batch_size: int = 32) -> Encoder:
+        del batch_size
+        if model != model_folder(MODEL, version):
+            return project.encoder
+        return replace(
+            project.encoder, model=model, fingerprint=fingerprint(root / model), salt="t"
+        )
+
+    def answer(asked: Asked) -> Answered:
+        del asked
+        return Answered(0, 0)
+
+    done = promote_model(
+        project.config,
+        Request(model=MODEL, version=version),
+        now=project.now,
+        run_id=f"run-{next(project.runs)}",
+        ports=Ports(fill=FillPorts(load_encoder=load, answer=answer)),
+    )
+    assert done.promoted, done.reason
+    return done
