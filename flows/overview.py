@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from flows.links import Links
+from flows.links import Links, artifact_page
 from flows.markdown import code, minute, plain, section, sentence, table, within
 from pipelines.knowledge import ACCEPTED, AuditRow, HoldRow, Publication, QuarantineRow
 from pipelines.pages import Clocks, clocks_picture, lasting
@@ -107,6 +107,11 @@ def _readers(facts: Facts, links: Links) -> str:
         f"Since {minute(current.at)} UTC, from {sentence(current.actor)}:"
         f" {current.documents:,} documents in {current.chunks:,} passages."
     )
+    for name, version in current.embedder.items():
+        page = None if links.base is None else artifact_page(f"evaluation-{name}", links.base)
+        back = _link("take it back", links.decision(facts.knowledge, "demote", name))
+        said += f" Found by {_link(plain(name), page) or plain(name)} {version}"
+        said += f" ({back})." if back else "."
     if current.withheld:
         said += f" {len(current.withheld):,} documents are withheld from everyone."
     if not current.pinned:
@@ -123,6 +128,7 @@ def _ways(facts: Facts, links: Links) -> str:
         _link("refresh now", links.run_form(f"refresh/{name}", asked)),
         _link("recheck every document", links.run_form(f"refresh/{name}-recheck", asked)),
         _link("decide", links.run_form(f"decide/{name}", {})),
+        _link("train a model", links.run_form(f"retrain/{name}", asked | {"scheduled": False})),
     ]
     shown = [run for run in runs if run]
     to_run = f"To run: {' · '.join(shown)}" if shown else ""

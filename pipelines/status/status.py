@@ -165,6 +165,7 @@ def _attention(
     if last is not None and wanted != last.model and not last.embedder:
         said.append(
             f"The configuration wants the embedder {wanted}, {last.model} serves and goes on."
+            " To move: staleproof fill."
         )
     return said
 

@@ -12,7 +12,15 @@ from markdown_it import MarkdownIt
 
 from flows.links import NOWHERE, Deployed, Links
 from flows.overview import Facts, headline, overview
-from pipelines.knowledge import ACCEPTED, OPEN, AuditRow, HoldRow, Publication, QuarantineRow
+from pipelines.knowledge import (
+    ACCEPTED,
+    OPEN,
+    AuditRow,
+    HoldRow,
+    Publication,
+    QuarantineRow,
+    model_folder,
+)
 from pipelines.records import Failure
 from pipelines.status import Freshness, SourceFreshness
 
@@ -255,3 +263,13 @@ def test_page_stays_small_however_much_there_is() -> None:
     text = overview(told, LINKS)
     assert len(text.encode()) < 200_000
     assert text.count("more are not listed here") == 5
+
+
+def test_model_that_serves_is_named_with_its_page_and_the_way_back() -> None:
+    folder = model_folder("wiki-embedder", "v0.0.2")
+    served = publication(12, model=folder, models={"wiki-embedder": "v0.0.2"})
+    told = facts(publications=[served])
+    assert "Found by wiki-embedder v0.0.2." in overview(told, NOWHERE)
+    there = links(overview(told, LINKS))
+    assert there["wiki-embedder"].endswith("/artifacts/key/evaluation-wiki-embedder")
+    assert filled(there["take it back"])["subject"] == "wiki-embedder"
