@@ -9,10 +9,11 @@ import pytest
 from pydantic import BaseModel
 
 import tests.audit_key_cases
+import tests.model_key_cases
 import tests.server_key_cases
 import tests.webhook_key_cases  # noqa: F401  (all put their cases beside these)
 from pipelines.config import DomainPolicy, Endpoint, FilesSource, GitSource, SourceRule
-from pipelines.config.models import Settings
+from pipelines.config.models import GatePolicy, ModelConfig, Settings
 from pipelines.knowledge.queries import logged_queries
 from pipelines.refresh import Ports
 from tests.command_line import Cli
@@ -30,10 +31,11 @@ def every_key() -> set[str]:
     keys = keys_of(FilesSource, "sources") | keys_of(GitSource, "sources")
     keys |= keys_of(SourceRule, "sources.rules") | keys_of(DomainPolicy, "domains")
     keys |= keys_of(Endpoint, "webhook.endpoints")
+    keys |= keys_of(ModelConfig, "models") | keys_of(GatePolicy, "models.gate")
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             keys |= keys_of(field.annotation, name)
-    return keys - {"sources.rules", "webhook.endpoints"}
+    return keys - {"sources.rules", "webhook.endpoints", "models.gate"}
 
 
 def test_every_key_has_a_case() -> None:
