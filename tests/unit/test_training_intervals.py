@@ -39,6 +39,28 @@ def test_no_difference_is_no_difference() -> None:
     assert (found.lower, found.mean, found.upper) == (0, 0, 0)
 
 
-def test_one_question_has_no_interval() -> None:
-    with pytest.raises(ValueError, match="two questions"):
-        interval(np.zeros(1), ["d"])
+def test_neither_order_of_questions_nor_names_of_documents_change_an_interval() -> None:
+    random = np.random.default_rng(5)
+    differences = random.normal(0.05, 0.3, 40)
+    for documents in ([f"d{n // 4}" for n in range(40)], ["one"] * 40):
+        found = interval(differences, documents)
+        order = random.permutation(40)
+        renamed = [f"z{documents[n][::-1]}" for n in order]
+        assert interval(differences[order], renamed) == found
+        assert found.documents == len(set(documents))
+
+
+def test_interval_is_rounded_once_so_that_all_who_show_it_show_the_same() -> None:
+    found = interval(np.array([0.0594999996] * 4), list("abcd"))
+    assert found.to_dict()["mean"] == found.mean == 0.0595
+
+
+def test_one_question_says_nothing() -> None:
+    found = interval(np.array([0.5]), ["d"])
+    assert (found.lower, found.mean, found.upper) == (-1, 0.5, 1)
+
+
+@pytest.mark.parametrize("differences", [[], [0.1, float("nan"), 0.2]])
+def test_nothing_and_what_is_no_number_have_no_interval(differences: list[float]) -> None:
+    with pytest.raises(ValueError, match="an interval needs"):
+        interval(np.array(differences), ["d"] * len(differences))
