@@ -71,11 +71,12 @@ def roll_back(
     """
     started = time.perf_counter()
     store, _ = opened(config, write=write)
-    rules, known = rules_on(config, signed.at.date()), known_documents(store)
-    taken_down = all_taken_down(open_takedowns(store).values())
+    rules = rules_on(config, signed.at.date())
     told: dict[str, int] = {}
 
     def row(protect: Callable[[State], bool], last: Publication) -> Publication:
+        # Read after the row: what somebody takes down from now on gets a row of its own after ours.
+        known, taken_down = known_documents(store), all_taken_down(open_takedowns(store).values())
         target = _earlier(store, last) if to is None else _kept(store, find_publication(store, to))
         if not protect(target.state):
             raise _gone(store, target)

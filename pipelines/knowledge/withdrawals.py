@@ -72,10 +72,11 @@ def withdraw(
     Returns:
         The row, or None where nothing changes.
     """
-    taken_down = all_taken_down(open_takedowns(store).values())
     cache = {} if documents is None else documents
 
     def row(last: Publication) -> Publication | None:
+        # Read after the row: what somebody takes down from now on gets a row of its own after ours.
+        taken_down = all_taken_down(open_takedowns(store).values())
         if last.state not in cache:
             cache[last.state] = published_documents(store, last.state)
         here = cache[last.state]

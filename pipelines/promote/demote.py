@@ -53,7 +53,7 @@ def demote_model(config: Config, model: str, *, signed: Signed, write: Write = d
     started = time.perf_counter()
     config.model(model)
     store, _ = opened(config, write=write)
-    rules, known = rules_on(config, signed.at.date()), known_documents(store)
+    rules = rules_on(config, signed.at.date())
     told: dict[str, tuple[Publication, Publication]] = {}
     behind: dict[str, int] = {}
 
@@ -65,6 +65,7 @@ def demote_model(config: Config, model: str, *, signed: Signed, write: Write = d
         target = _former(store, last)
         if not protect(target.state):
             raise _gone(target)
+        known = known_documents(store)
         served, back = (published_documents(store, p.state) for p in (last, target))
         withheld = withheld_of(
             back,

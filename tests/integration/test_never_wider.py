@@ -1,5 +1,9 @@
 """What was narrowed once stays narrow, through moves, rollbacks, pins, outages and decisions."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +16,7 @@ from pipelines.decide import (
     unpin,
     withhold,
 )
-from pipelines.knowledge import ACCEPTED, find_hold
+from pipelines.knowledge import ACCEPTED, directly, find_hold, withdrawals
 from pipelines.status import show_status
 from tests.fakes import HashEncoder
 from tests.project import Project, rule, source
@@ -263,3 +267,44 @@ def test_search_of_an_earlier_publication_says_how_old_it_was(project: Project) 
     project.write("a.md", "second")
     project.refresh()
     assert project.search("x", publication="1").data_as_of == first
+
+
+class FirstMeanwhile:
+    """A store's write verb before whose first use something else happens."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        self.then: Callable[[], object] | None = then
+
+    def __call__(self, write: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        return directly(write, *args, **more)
+
+
+def take_down_a(project: Project) -> None:
+    withhold(project.config, "docs/a.md", reason="a mistake", signed=project.signed())
+
+
+def test_rollback_that_a_take_down_overtakes_does_not_show_it(project: Project) -> None:
+    project.write("a.md", "alpha")
+    project.refresh()
+    project.write("b.md", "beta")
+    project.refresh()
+    write = FirstMeanwhile(lambda: take_down_a(project))
+    roll_back(project.config, signed=project.signed(), to=1, write=write)
+    assert "docs/a.md" not in project.seen()
+
+
+def test_lifting_that_another_take_down_overtakes_does_not_show_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("a.md", "alpha")
+    project.write("b.md", "beta")
+    project.refresh()
+    withhold(project.config, "docs/b.md", reason="a mistake", signed=project.signed())
+    meanwhile = FirstMeanwhile(lambda: take_down_a(project))
+    withheld_of = partial(meanwhile, withdrawals.withheld_of)
+    monkeypatch.setattr(withdrawals, "withheld_of", withheld_of)
+    lift_takedown(project.config, "docs/b.md", reason="it was none", signed=project.signed())
+    assert project.seen() == {"docs/b.md"}
