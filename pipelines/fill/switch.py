@@ -17,7 +17,6 @@ from pipelines.knowledge import (
     open_takedowns,
     publications,
     published_documents,
-    still_unknown,
     tag,
     withheld_of,
 )
@@ -63,18 +62,19 @@ def switch(
 
 
 def _withheld(work: Work, here: dict[str, Published], current: Publication) -> tuple[str, ...]:
-    """Computed anew: the filled state has the documents of a moment ago, with their labels."""
-    known, before = known_documents(work.store), frozenset(current.withheld)
+    """What is withheld now and, computed anew, what the filled state shows beyond today's labels.
+
+    Nothing is shown again: the configuration was read when the fill began, and refreshes since may
+    have withdrawn by a later one. The next refresh shows again what may be seen.
+    """
     needed = withheld_of(
         here,
         newest=here,
-        rules=rules_on(work.config, work.now.date()),
-        known=known,
+        rules=rules_on(work.config, work.clock().date()),
+        known=known_documents(work.store),
         taken_down=all_taken_down(open_takedowns(work.store).values()),
     )
-    # Under a pin nothing is shown again.
-    kept = before if current.pinned else still_unknown(before, here, known)
-    return tuple(sorted(needed | kept))
+    return tuple(sorted(needed.union(current.withheld)))
 
 
 def _row(

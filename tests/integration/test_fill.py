@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.decide import roll_back, unpin, withhold
-from pipelines.errors import FillFailed, FillRunning
+from pipelines.errors import FillFailed, FillRunning, RefreshRunning
 from pipelines.fill import Wanted, abort_fill, estimate_fill, fill_generation, rounds
 from pipelines.knowledge import clean_up, fill_lock, unfinished
 from tests.project import rule, source
@@ -191,6 +191,39 @@ def test_what_is_withdrawn_during_a_fill_is_not_shown_after_it(
         project.refresh()
     assert {"docs/1.md", "docs/2.md"}.isdisjoint(project.seen())
     assert project.problems() == []
+
+
+def test_what_a_refresh_withdrew_under_the_lock_stays_withdrawn(project: Retrained) -> None:
+    """The fill read its configuration long ago: what it does not know of it must not show again."""
+    done: list[Any] = []
+
+    def narrow(event: Any) -> None:
+        locked = (Path(project.config.store_uri) / "refresh.holder.json").exists()
+        if getattr(event, "phase", "") != "fill" or not locked or done:
+            return
+        done.append(event)
+        project.configure(
+            source(more=rule("2.md", '["managers"]')), more=f'[[models]]\nname = "{MODEL}"\n'
+        )
+        with pytest.raises(RefreshRunning):
+            project.refresh()
+        assert "docs/2.md" not in project.seen()
+
+    project.later()
+    fill_generation(
+        project.config,
+        wanted=wanted(),
+        now=project.now,
+        run_id="fill",
+        on_event=narrow,
+        ports=project.fill_ports(),
+    )
+    assert done
+    assert project.last.kind == "promotion"
+    assert "docs/2.md" not in project.seen()
+    project.refresh()
+    assert project.last.withheld == ()
+    assert "docs/2.md" in project.seen(["managers"])
 
 
 def test_second_fill_of_the_same_embedder_is_told_who_fills(project: Retrained) -> None:
