@@ -86,8 +86,9 @@ def _hmac(key: bytes, signed: bytes) -> bytes:
 
 
 def _key(secret: str) -> bytes:
+    text = secret.removeprefix(_STANDARD)
     try:
-        return base64.b64decode(secret.removeprefix(_STANDARD), validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         raise ConfigError(
             "The secret of a standard webhook must be base64, after whsec_.",

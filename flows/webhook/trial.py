@@ -103,8 +103,10 @@ def _post(config: Config, endpoint: Endpoint, headers: Mapping[str, str]) -> int
         parts.hostname or "", parts.port, timeout=_ANSWER_SECONDS
     )
     try:
-        path = f"/hooks/{endpoint.name}"
-        connection.request("POST", path, BODY, {"Content-Type": "application/json", **headers})
+        path, json_body = f"/hooks/{endpoint.name}", {"Content-Type": "application/json"}
+        # A token of GitLab is a header by itself, and may have any letters.
+        given = {name: value.encode() for name, value in {**json_body, **headers}.items()}
+        connection.request("POST", path, BODY, given)
         return connection.getresponse().status
     except OSError as error:
         raise ServerUnavailable(

@@ -253,6 +253,13 @@ def test_run_of_the_server_is_linked(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
     assert "after it was sent" in shown
 
 
+def test_token_of_gitlab_may_have_any_letters(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret_env = add(cli, "gitlab")["secret_env"]
+    secrets = secrets_of({"secret_env": secret_env, "secret": "größer ✓"}, monkeypatch)
+    with receiver(cli.project.config, secrets), somebody_looks(cli.project):
+        assert cli.json("webhook", "test", "docs", "--wait", "180s")["status"] == 202
+
+
 def test_nobody_who_listens_is_for_later(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     secrets_of(add(cli), monkeypatch)
     error = cli.json("webhook", "test", "docs", code=4)["error"]

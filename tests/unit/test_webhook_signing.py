@@ -1,5 +1,6 @@
 """Deliveries are signed as their senders sign them."""
 
+import base64
 import hashlib
 import hmac
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
+from flows.webhook.signatures import secret_problem, verify
 from flows.webhook.signing import new_secret, secret_of, sign
 from pipelines.config import Endpoint
 from pipelines.errors import ConfigError
@@ -50,6 +52,14 @@ def test_secrets_are_new_and_long(kind: str) -> None:
 def test_standard_secret_that_is_no_base64_is_the_users_mistake() -> None:
     with pytest.raises(ConfigError, match="base64"):
         sign("standard", "whsec_what?", BODY, id="one", now=NOW)
+
+
+@pytest.mark.parametrize("key", [b"k" * 30, b"k" * 31, b"k" * 32])
+def test_standard_secret_needs_no_padding(key: bytes) -> None:
+    secret = f"whsec_{base64.b64encode(key).decode().rstrip('=')}"
+    assert secret_problem("standard", secret) == ""
+    headers = sign("standard", secret, BODY, id="one", now=datetime.now(UTC))
+    assert verify("standard", headers, BODY, secret, now=NOW).id == "one"
 
 
 @pytest.mark.parametrize("env", [{}, {"HOOK": ""}])
