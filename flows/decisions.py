@@ -7,7 +7,7 @@ from pipelines import decide
 from pipelines.config import Config
 from pipelines.errors import ConfigError
 from pipelines.knowledge import OPEN, Signed, find_store, newest
-from pipelines.promote import demote_model
+from pipelines.promote import demote_model, mend_stages
 from pipelines.records import Happened
 
 
@@ -59,6 +59,8 @@ def _known(config: Config, action: str) -> str:
         return f"These wait: {', '.join(names)}." if names else "Nothing waits for a decision."
     if action in ("pause", "resume"):
         return f"Sources: {', '.join(source.name for source in config.sources)}."
+    if action == "demote":
+        return f"Models: {', '.join(model.name for model in config.models) or 'none'}."
     return "The page of the knowledge base lists them."
 
 
@@ -136,6 +138,7 @@ def _resume(config: Config, subject: str, reason: str, signed: Signed) -> Decide
 def _demote(config: Config, subject: str, reason: str, signed: Signed) -> Decided:
     del reason
     done = demote_model(config, subject, signed=signed)
+    mend_stages(config)
     return Decided(
         f"{done.serves} serves again, in publication #{done.publication}.", needs_refresh=True
     )

@@ -29,6 +29,7 @@ from flows.tasks import as_task
 from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError, RegistryBusy, RunCancelled
+from pipelines.promote import mend_stages
 from pipelines.records import Happened, Progress
 from pipelines.retrain import Asked, Decision, Report, may_retrain, retrain_model
 
@@ -142,6 +143,7 @@ async def _train(config: Config, model: str, asked: Asked, run_id: str) -> Repor
             emit(event, knowledge=config.knowledge.name)
 
     try:
+        await asyncio.to_thread(mend_stages, config)  # what an earlier run could not do
         report = await asyncio.to_thread(
             retrain_model,
             config,

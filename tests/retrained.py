@@ -42,16 +42,17 @@ class Registered:
     """A registry without git: verdicts by version, and who is in the stage."""
 
     verdicts: dict[str, dict[str, Any] | str | None]
+    model: str = MODEL
     stage: Version | None = None
     checked_out: list[Path] = field(default_factory=list)
 
     def find_version(self, root: Path, model: str, name: str) -> Version:
-        if model != MODEL or name not in self.verdicts:
+        if model != self.model or name not in self.verdicts:
             raise UnknownName(f"no version {name}")
-        return version(name)
+        return replace(version(name), model=model)
 
     def read_text(self, root: Path, found: Version, path: str) -> str:
-        assert path == f"data/training/{MODEL}/verdict.json"
+        assert path == f"data/training/{self.model}/verdict.json"
         said = self.verdicts[found.version]
         if said is None:
             raise UnknownName(f"no file {path}")

@@ -9,11 +9,12 @@ from pipelines.fill import Ports as FillPorts
 from pipelines.knowledge import model_folder
 from pipelines.promote import Ports, Promoted, Request, promote_model
 from pipelines.records import Encoder
+from tests.retrained import Registered
 from tests.trained import MODEL, Trained
 
 
-def let_in(trained: Trained, version: str) -> Promoted:
-    """Promotes it, as the command does."""
+def let_in(trained: Trained, version: str, registry: Registered | None = None) -> Promoted:
+    """Promotes it, as the command does; of a stand-in's registry where one is given."""
     project = trained.project
     project.later()
 
@@ -29,12 +30,15 @@ def let_in(trained: Trained, version: str) -> Promoted:
         del asked
         return Answered(0, 0)
 
+    ports = Ports(fill=FillPorts(load_encoder=load, answer=answer))
+    if registry is not None:
+        ports = replace(ports, registry=registry.port())
     done = promote_model(
         project.config,
         Request(model=MODEL, version=version),
         now=project.now,
         run_id=f"run-{next(project.runs)}",
-        ports=Ports(fill=FillPorts(load_encoder=load, answer=answer)),
+        ports=ports,
     )
     assert done.promoted, done.reason
     return done

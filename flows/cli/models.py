@@ -97,6 +97,7 @@ def retrain(
         wait: How long to wait for another run that trains, e.g. 5m, 1h.
         session: Of this call.
     """
+    from pipelines.promote import mend_stages
     from pipelines.retrain import Asked, plan_retrain, retrain_model
 
     config, run = session.config(), session.new_run()
@@ -104,6 +105,7 @@ def retrain(
         planned = plan_retrain(config, model, now=session.now, run_id=run)
         return Answer(planned.to_dict(), versions.show_planned)
     asked = Asked(reason=reason, wait_seconds=waiting_seconds(wait))
+    mend_stages(config)  # what an earlier run could not do
     with shown_progress() as listen:
         report = retrain_model(
             config, model, now=session.now, run_id=run, asked=asked, on_event=listen

@@ -16,6 +16,7 @@ It knows neither the store nor what a model is: files, hashes and tags only.
 from pipelines.registry.champion import assign_champion
 from pipelines.registry.checkout import checkout_model, checkout_path
 from pipelines.registry.lock import registry_lock
+from pipelines.registry.places import remote_folder
 from pipelines.registry.publish import publish_version
 from pipelines.registry.reproduce import Reproduced, reproduce_version
 from pipelines.registry.retire import Retired, retire
@@ -29,7 +30,7 @@ from pipelines.registry.versions import (
     read_text,
     versions,
 )
-from pipelines.registry.workspace import Workspace, workspace
+from pipelines.registry.workspace import Workspace, check_project, workspace
 
 __all__ = [
     "Reproduced",
@@ -39,6 +40,7 @@ __all__ = [
     "assign_champion",
     "champion",
     "changed",
+    "check_project",
     "checkout_model",
     "checkout_path",
     "find_version",
@@ -46,6 +48,7 @@ __all__ = [
     "publish_version",
     "read_text",
     "registry_lock",
+    "remote_folder",
     "reproduce_stages",
     "reproduce_version",
     "retire",

@@ -47,6 +47,16 @@ def find_places(root: Path) -> Places:
     return Places(_cache(root, config), kind(**settings), str(path))
 
 
+def remote_folder(root: Path) -> Path | None:
+    """The folder that is the default remote; None where it is no folder of this machine.
+
+    Raises:
+        NotVersioned: It is no DVC project, or names no default remote.
+    """
+    places = find_places(root)
+    return Path(places.remote) if places.filesystem.protocol == "local" else None
+
+
 def write_local_config(root: Path, tree: Path, *, own_cache: bool = False) -> None:
     """Let a work tree use the project's own cache and remotes, wherever it lies.
 

@@ -61,7 +61,7 @@ def workspace(
     Raises:
         NotVersioned: No git, no commit, no DVC, or a stage is missing; the hint says what to do.
     """
-    commit = _checked(root, base, stages)
+    commit = check_project(root, base=base, stages=stages)
     remove_killed_runs(root)
     meet_origin(root, model)
     own = run_folder(root, run)
@@ -95,8 +95,17 @@ def uncommitted(root: Path) -> tuple[str, ...]:
     return tuple(sorted(line[3:] for line in status.split("\0") if line))
 
 
-def _checked(root: Path, base: str, stages: Sequence[str]) -> str:
-    """The commit to start from, once it is seen that it has what a run needs."""
+def check_project(root: Path, *, base: str = "HEAD", stages: Sequence[str] = ()) -> str:
+    """The commit to start from, once it is seen that it has what a run needs.
+
+    Args:
+        root: The project's folder.
+        base: The commit that code and parameters are taken from.
+        stages: Targets that ``dvc.yaml`` must have: ``("train@handbook",)``.
+
+    Raises:
+        NotVersioned: No git, no commit, no DVC, or a stage is missing; the hint says what to do.
+    """
     try:
         top = Path(git(root, "rev-parse", "--show-toplevel"))
     except GitFailedError as error:

@@ -6,9 +6,10 @@ from pipelines.retrain.plan import plan_retrain
 from pipelines.retrain.policy import Decision
 from pipelines.retrain.progress import progress_of
 from pipelines.retrain.report import Planned, Report
-from pipelines.retrain.run import retrain_model
+from pipelines.retrain.run import STAGES, retrain_model
 
 __all__ = [
+    "STAGES",
     "Asked",
     "Decision",
     "Planned",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flows.decisions import decide_on
 from pipelines import promote
-from pipelines.errors import FillFailed
+from pipelines.errors import ConfigError, FillFailed, UnknownName
 from pipelines.fill import Answered, Asked
 from tests.command_line import Cli, assert_shape, keys
 from tests.fakes import HashEncoder
@@ -143,6 +144,20 @@ def test_demotion_says_who_serves_and_what_is_behind(tuned: Cli) -> None:
     assert "It is behind: 1 added documents. The next refresh catches up." in shown
     error = tuned.json("demote", MODEL, code=2)["error"]
     assert "No version of tuned serves" in error["message"]
+
+
+def test_demotion_by_the_form_of_decide_is_the_same(tuned: Cli) -> None:
+    tuned("promote", MODEL, "v0.0.1")
+    project = project_of(tuned)
+    config, signed = project.config, project.signed()
+    with pytest.raises(ConfigError) as told:
+        decide_on(config, "demote", "", reason="", signed=signed)
+    assert told.value.hint == f"Models: {MODEL}."
+    with pytest.raises(UnknownName, match='no model "tunde"'):
+        decide_on(config, "demote", "tunde", reason="", signed=signed)
+    done = decide_on(config, "demote", MODEL, reason="it is worse", signed=signed)
+    assert (done.said, done.needs_refresh) == ("stand-in serves again, in publication #3.", True)
+    assert project.last.kind == "demotion"
 
 
 def test_fill_moves_to_the_embedder_of_the_configuration(tuned: Cli) -> None:

@@ -37,8 +37,8 @@ from tests.project import Project
 
 NAMES = [
     "python", "packages", "telemetry", "configuration", "permissions", "disk", "store", "lock",
-    "suites", "embedder", "up", "port", "database", "server", "work pool", "deployments",
-    "automations", "schedules", "receiver", "warm lane", "inbox",
+    "suites", "embedder", "models", "up", "port", "database", "server", "work pool",
+    "deployments", "automations", "schedules", "receiver", "warm lane", "inbox",
 ]  # fmt: skip
 
 
@@ -79,8 +79,9 @@ def test_without_a_server_its_checks_are_skipped_and_say_how_to_start_one(
     states = {check["name"]: check["state"] for check in data["checks"]}
     on_server = ["server", "work pool", "deployments", "automations", "schedules"]
     no_endpoints = ["receiver", "warm lane"]
+    no_models = ["models"]
     skipped = [name for name, state in states.items() if state == "skipped"]
-    assert skipped == [*on_server, *no_endpoints]
+    assert skipped == [*no_models, *on_server, *no_endpoints]
     assert all("staleproof up" in by_name(data)[name]["mend"] for name in on_server)
     assert not [name for name, state in states.items() if state == "error"]
     assert (code, data["ok"], data["fixed"]) == (0, True, [])

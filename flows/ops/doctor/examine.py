@@ -17,6 +17,7 @@ from flows.ops.doctor.files import (
     look_at_store,
     look_at_suites,
 )
+from flows.ops.doctor.models import look_at_models, put_stages_right
 from flows.ops.doctor.programs import look_at_packages, look_at_python, look_at_telemetry
 from flows.ops.doctor.runs import (
     look_at_automations,
@@ -67,6 +68,7 @@ _PROBES = (
     _Probe("lock", look_at_lock, forget_killed_holder),
     _Probe("suites", look_at_suites),
     _Probe("embedder", look_at_embedder),
+    _Probe("models", look_at_models, put_stages_right),
     _Probe("up", look_at_up, clear_up),
     _Probe("port", look_at_port),
     _Probe("database", look_at_database),
