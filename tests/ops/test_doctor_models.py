@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli import run
 from flows.ops.doctor import Case, Check
 from flows.ops.doctor.examine import examine
 from flows.ops.doctor.models import look_at_models, put_stages_right
@@ -65,6 +66,20 @@ def test_project_that_is_not_in_git_is_told_that_it_cannot_train(tmp_path: Path)
     check = look(made)
     assert (check.state, "not in a git repository" in check.found) == ("warn", True)
     assert "git init" in check.mend
+
+
+def test_project_that_init_has_written_can_train_once_it_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made, repo = Project(tmp_path), Versioned(tmp_path)
+    (tmp_path / "docs").mkdir()
+    assert run(["init", "docs"]) == 0
+    repo.git("init", "--quiet")
+    check = look(made)
+    assert (check.state, "has no commit" in check.found) == ("warn", True)
+    repo.commit()
+    assert look(made).found == "1 model; no version serves"
 
 
 def test_stage_tag_that_lags_is_told_and_put_right(project: Project) -> None:

@@ -43,6 +43,15 @@ COMMANDS = (
     "quarantine release",
     "quarantine retry",
     "audit",
+    "models",
+    "models show",
+    "models diff",
+    "models compare",
+    "retrain",
+    "promote",
+    "demote",
+    "fill",
+    "reproduce",
     "up",
     "down",
     "doctor",
@@ -125,9 +134,11 @@ def test_init_writes_what_works_and_never_overwrites(
     (tmp_path / ".gitignore").write_text("*.pyc")
     said = initialised("Our Wiki", capsys=capsys)
     suites = [f"data/expectations/{grain}.json" for grain in ("chunks", "documents", "publication")]
-    assert said["written"] == ["staleproof.toml", "prefect.yaml", *suites, ".gitignore"]
+    dvc = ["dvc.yaml", "params.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore"]
+    assert said["written"] == ["staleproof.toml", "prefect.yaml", *dvc, *suites, ".gitignore"]
     assert said["source"] == {"name": "our-wiki", "kind": "files", "location": "Our Wiki"}
-    assert (tmp_path / ".gitignore").read_text() == "*.pyc\ndata/store/\n.staleproof/\n"
+    ignored = ["*.pyc", "data/store/", ".staleproof/", "data/models/", "data/dvc-remote/"]
+    assert (tmp_path / ".gitignore").read_text().splitlines() == ignored
     ports = Project(tmp_path).ports()
     assert run(["refresh"], ports=ports) == 0
     assert "our-wiki #1 published" in capsys.readouterr().out
