@@ -24,13 +24,13 @@ _NOT_SHOWN = ("path", "root")
 def doctor(*, fix: bool = False, session: Given) -> Answer:
     """Look at everything that staleproof stands on, and say how to mend what is wrong.
 
-    Programs, store, disk, permissions, suites and model; then the Prefect server of this project,
-    if there is one: database, work pool, deployments, automations, schedules. Exit code 1 where
-    something does not work, 4 where that is only something that cannot be reached now.
+    Programs, store, disk, permissions, suites, embedder and models; then the Prefect server of this
+    project, if there is one: database, work pool, deployments, automations, schedules. Exit code 1
+    where something does not work, 4 where that is only something that cannot be reached now.
 
     Args:
-        fix: Mend what can be mended without losing anything: permissions, work pool, deployments,
-            automations, and what killed processes left.
+        fix: Mend what can be mended without losing anything: permissions, stage tags, work pool,
+            deployments, automations, and what killed processes left.
         session: Of this call.
     """
     from flows.ops.doctor import examine, examine_without, in_effect
