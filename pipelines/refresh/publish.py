@@ -149,7 +149,9 @@ def _withheld(
         taken_down=all_taken_down(open_takedowns(context.store).values()),
     )
     before = frozenset(current.withheld) if current else frozenset[str]()
-    return tuple(sorted(needed | still_unknown(before, here, seen.known)))
+    # Withdrawn since this run planned, maybe by a later configuration: the next refresh decides.
+    since = before.difference(seen.last.withheld if seen.last else ()) & here.keys()
+    return tuple(sorted(needed | since | still_unknown(before, here, seen.known)))
 
 
 def _row(

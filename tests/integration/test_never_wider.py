@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from pipelines.decide import (
     unpin,
     withhold,
 )
+from pipelines.errors import RefreshRunning
 from pipelines.knowledge import ACCEPTED, directly, find_hold, withdrawals
+from pipelines.refresh import refresh_knowledge
 from pipelines.status import show_status
 from tests.fakes import HashEncoder
 from tests.project import Project, rule, source
@@ -308,3 +311,31 @@ def test_lifting_that_another_take_down_overtakes_does_not_show_it(
     monkeypatch.setattr(withdrawals, "withheld_of", withheld_of)
     lift_takedown(project.config, "docs/b.md", reason="it was none", signed=project.signed())
     assert project.seen() == {"docs/b.md"}
+
+
+def test_refresh_shows_nothing_that_another_one_withdrew_meanwhile(project: Project) -> None:
+    """A long refresh knows the configuration of its start; the one that came later could not lock."""
+    project.write("a.md", "alpha")
+    project.write("b.md", "beta")
+    project.refresh()
+    project.write("b.md", "gamma")
+    began, done = project.config, list[object]()
+
+    def narrow(event: object) -> None:
+        locked = (Path(began.store_uri) / "refresh.holder.json").exists()
+        if locked and not done:
+            done.append(event)
+            project.configure(source(more=rule("a.md", '["managers"]')))
+            with pytest.raises(RefreshRunning):
+                project.refresh()
+            assert project.seen() == {"docs/b.md"}
+
+    project.later()
+    report = refresh_knowledge(
+        began, now=project.now, run_id="long", on_event=narrow, ports=project.ports()
+    )
+    assert done
+    assert report.published
+    assert project.seen() == {"docs/b.md"}
+    project.refresh()
+    assert project.seen(["managers"]) == {"docs/a.md", "docs/b.md"}
