@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pipelines.config import Config
 from pipelines.inbox import Delivery
+from pipelines.knowledge import find_store, open_pauses
 from pipelines.records import Happened
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,9 @@ class Announcer:
                     return
                 source, (delivery, at) = self._waiting.popitem()
             try:
-                self.tell(self.config, self._happened(source, delivery), at=at)
+                # Nobody looks at a paused one, and the server raises an alarm where nobody does.
+                if source not in open_pauses(find_store(self.config.store_uri)):
+                    self.tell(self.config, self._happened(source, delivery), at=at)
             except Exception as error:  # noqa: BLE001 - what was asked for is in the inbox
                 logger.warning("The server was not told of %s: %s", source, type(error).__name__)
 

@@ -16,8 +16,9 @@ from flows.webhook.serve import listen
 from flows.webhook.signatures import KINDS, check_secrets
 from pipelines.config import HookKind
 from pipelines.errors import ConfigError, ServerFailed
+from pipelines.knowledge import Pause, open_store, record_pause
 from tests.machine import free_port, wait_until
-from tests.receiver import SECRETS, Receiver, configured, endpoint
+from tests.receiver import BODY, SECRETS, Receiver, configured, endpoint
 
 REFUSED = (401, {"error": "refused"})
 
@@ -230,6 +231,17 @@ def test_what_was_asked_for_is_told_once_it_is_kept(receiver: Receiver) -> None:
     [happened] = receiver.told
     assert (happened.event, happened.resource) == ("refresh.requested", "source.kb.docs")
     assert happened.payload == {"source": "docs", "endpoint": "of-github", "delivery": "one"}
+
+
+def test_alarm_is_not_set_for_a_source_that_is_paused(tmp_path: Path) -> None:
+    """The server waits for a look at what it is told of, and nobody looks at a paused source."""
+    receiver = Receiver(configured(tmp_path, endpoint("both", "github", '["docs", "wiki"]')))
+    store = open_store(receiver.config.store_uri, now=receiver.now)
+    record_pause(store, Pause("wiki", receiver.now, "somebody", "it moves"))
+    assert receiver.post("both", receiver.signed("github"), BODY).status_code == 202
+    wait_until(lambda: "source.kb.docs" in [happened.resource for happened in receiver.told])
+    assert [happened.resource for happened in receiver.told] == ["source.kb.docs"]
+    assert set(receiver.waiting) == {"docs", "wiki"}
 
 
 def test_nobody_waits_for_who_is_told(receiver: Receiver) -> None:
