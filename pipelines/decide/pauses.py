@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.config import Config
+from pipelines.inbox import inbox_of
 from pipelines.knowledge import (
     Pause,
     Signed,
@@ -62,6 +63,8 @@ def pause_source(config: Config, name: str, *, signed: Signed, reason: str = "")
 def resume_source(config: Config, name: str, *, signed: Signed) -> Paused:
     """The next refresh takes a source in again; how many documents are usual is counted anew.
 
+    Where webhooks ask for the source, this asks for that refresh.
+
     Raises:
         UnknownName: Neither the configuration nor a pause has such a source.
     """
@@ -71,4 +74,7 @@ def resume_source(config: Config, name: str, *, signed: Signed) -> Paused:
         config.source(name)
         return Paused(name, None, paused=False, changed=False)
     end_pause(store, name, actor=signed.actor, now=signed.at)
+    if any(name in endpoint.sources for endpoint in config.webhook.endpoints):
+        # What was delivered meanwhile was let go, and its sender does not say it again.
+        inbox_of(config.store_uri).ask([name], actor=signed.actor, now=signed.at)
     return Paused(name, standing, paused=False, changed=True)

@@ -4,6 +4,7 @@ import pytest
 
 from pipelines.decide import decide, pause_source, resume_source, roll_back
 from pipelines.errors import UnknownName
+from pipelines.inbox import inbox_of
 from pipelines.knowledge import Pause, open_pauses, pauses, publications, record_pause
 from pipelines.records import Happened
 from pipelines.status import Freshness, SourceFreshness, show_freshness, show_status
@@ -320,3 +321,16 @@ def test_source_that_left_the_configuration_can_still_be_resumed(both: Project) 
     pause_source(both.config, "wiki", signed=both.signed())
     both.configure(TWO[0])
     assert resume_source(both.config, "wiki", signed=both.signed()).changed
+
+
+def test_source_that_webhooks_ask_for_is_looked_at_once_it_is_resumed(project: Project) -> None:
+    """What was delivered while it was paused was let go: the sender does not say it again."""
+    inbox = inbox_of(project.config.store_uri)
+    pause_source(project.config, "docs", signed=project.signed())
+    resume_source(project.config, "docs", signed=project.signed())
+    assert inbox.waiting() == {}, "nobody but a schedule or a person looks"
+    endpoint = 'name = "docs"\nkind = "github"\nsource = "docs"\nsecret_env = "HOOK"\n'
+    project.configure(source(), more=f"[[webhook.endpoints]]\n{endpoint}")
+    pause_source(project.config, "docs", signed=project.signed())
+    resume_source(project.config, "docs", signed=project.signed())
+    assert set(inbox.waiting()) == {"docs"}
