@@ -59,7 +59,8 @@ async def fill_knowledge(
         retry_delay_seconds: The time between.
 
     Returns:
-        The final state; where the audit refused the new index, Completed under ``Refused``.
+        The final state; where the audit refused the new index, Completed under ``Refused``; where
+        the model serves already, under ``Nothing changed``.
 
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
@@ -115,6 +116,9 @@ async def _fill(config: Config, run: str, actor: str, ports: Ports | None) -> Fi
 
 
 def _ended(done: Filled, config: Config) -> State[Any]:
+    if done.serves and not done.switched:
+        said = f"{config.embedder.model} serves already. {readers_see(done.publication)}"
+        return Completed(name="Nothing changed", message=said, data=done.to_dict())
     if not done.switched:
         said = f"Not switched: {done.reason}. {readers_see(done.publication)}"
         return Completed(name="Refused", message=said, data=done.to_dict())

@@ -124,10 +124,9 @@ async def promote_version(
 def _ended(done: Promoted) -> State[Any]:
     name = f"{done.model} {done.version}"
     if not done.promoted:
-        said = (
-            f"{name} is not promoted: {done.reason}. {readers_see(done.publication)} To let it in"
-            " all the same: run this again with override and a reason."
-        )
+        said = f"{name} is not promoted: {done.reason}. {readers_see(done.publication)}"
+        if done.filled is None:  # it was the gate; the audit is not to be overridden
+            said += " To let it in all the same: run this again with override and a reason."
         return Completed(name="Refused", message=said, data=done.to_dict())
     said = f"{name} serves. {readers_see(done.publication)}"
     more = " ".join(done.attention)

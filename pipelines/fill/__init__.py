@@ -2,6 +2,7 @@
 
 from pipelines.fill.answers import load_next
 from pipelines.fill.records import (
+    SERVES,
     Answered,
     Asked,
     Filled,
@@ -13,6 +14,7 @@ from pipelines.fill.run import abort_fill, estimate_fill, fill_generation
 from pipelines.fill.wanted import configured_embedder
 
 __all__ = [
+    "SERVES",
     "Answered",
     "Asked",
     "FillEstimate",

@@ -12,6 +12,9 @@ from pipelines.embedding import load_encoder
 from pipelines.knowledge import Signed, Store, Write, directly
 from pipelines.records import Encoder, Happened, LoadEncoder, Progress, Step
 
+SERVES = "it serves already"
+"""Why readers were not switched to the embedder that they have."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -113,6 +116,11 @@ class Filled:
     """Which process loaded the new model before readers were switched."""
     attention: tuple[str, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def serves(self) -> bool:
+        """Whether the embedder serves now, by this fill or before it."""
+        return self.switched or self.reason == SERVES
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

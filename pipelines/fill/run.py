@@ -11,7 +11,7 @@ from pipelines.config import Config
 from pipelines.errors import FillFailed, PublicationNotFound
 from pipelines.fill.audit import audit_filled, recall_of, remember_audit
 from pipelines.fill.loaded import have_it_loaded
-from pipelines.fill.records import Filled, FillEstimate, Ports, Wanted, Work
+from pipelines.fill.records import SERVES, Filled, FillEstimate, Ports, Wanted, Work
 from pipelines.fill.rounds import fill_round, go_on
 from pipelines.fill.switch import switch
 from pipelines.ingest import time_and_money
@@ -191,7 +191,7 @@ def _named_otherwise(work: Work) -> Filled:
                 "Another embedder was made the one that serves meanwhile.", hint="Promote again."
             )
         if (last.model, last.embedder) == (work.wanted.model, dict(work.wanted.serves)):
-            return _filled(work, last, last.state, refused="it serves already", noted={})
+            return _filled(work, last, last.state, refused=SERVES, noted={})
         noted = dict(work.wanted.noted)
         row = work.step("publish", switch, work, last, last.state, None, noted)
     return _filled(work, row, row.state, noted=noted)

@@ -7,14 +7,13 @@ from typing import Any
 
 from pipelines.config import Config
 from pipelines.errors import ConfigError, PublicationNotFound, StaleproofError, UnknownName
-from pipelines.fill import Filled, FillEstimate, Wanted, estimate_fill, fill_generation
+from pipelines.fill import SERVES, Filled, FillEstimate, Wanted, estimate_fill, fill_generation
 from pipelines.knowledge import Publication, find_store, model_folder, newest
 from pipelines.promote.records import VERDICT, Gate, Ports, Promoted, Request
 from pipelines.records import Happened, Progress, Step, call, ignore
 from pipelines.registry import Version
 
 NO_VERDICT = "it was never judged: there is no verdict with it"
-SERVES = "it serves already"
 
 
 def promote_model(
@@ -184,10 +183,10 @@ def _ended(
     ports: Ports,
 ) -> Promoted:
     (version, gate), (last, filled) = judged, done
-    switched, stage = filled is None or filled.switched, None
-    if switched:
+    serves, stage = filled is None or filled.serves, None
+    if serves:
         stage = _follow(config, version, ports)
-        if filled is not None:
+        if filled is not None and filled.switched:
             _tell(config, on_event, "model.promoted", version, {"number": filled.publication})
     else:
         why = filled.reason if filled else ""
@@ -196,7 +195,7 @@ def _ended(
         model=version.model,
         version=version.version,
         publication=filled.publication if filled else last.number,
-        promoted=switched,
+        promoted=serves,
         reason=filled.reason if filled else SERVES,
         gate=gate,
         overridden=request.override and _refusal(gate) is not None,

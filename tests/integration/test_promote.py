@@ -4,6 +4,7 @@ import json
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from pipelines.fill.answers import answer_elsewhere
 from pipelines.knowledge import model_folder
 from pipelines.maintain import maintain
 from pipelines.promote import mend_stages
+from pipelines.records import Happened
 from pipelines.refresh import refresh_knowledge
 from pipelines.status import show_head, show_history, show_status
 from pipelines.watchdog import watch_freshness
@@ -98,6 +100,27 @@ def test_version_that_serves_already_only_has_its_folder_and_stage_put_in_order(
     assert len(project.registry.checked_out) == 1
     assert project.registry.stage == version("v0.0.1")
     assert project.kinds == ["refresh", "promotion"]
+
+
+def test_version_that_came_to_serve_meanwhile_is_promoted_and_not_refused(
+    project: Retrained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = project.registry.checkout_model
+
+    def overtaken(*given: Any) -> Path:
+        monkeypatch.undo()
+        assert project.promote().promoted
+        project.registry.stage = None
+        return plain(*given)
+
+    monkeypatch.setattr(project.registry, "checkout_model", overtaken)
+    second = project.promote()
+    assert (second.promoted, second.exit_code) == (True, 0)
+    assert second.publication == project.last.number
+    assert project.registry.stage is not None
+    told = [one.event for one in project.events if isinstance(one, Happened)]
+    assert told.count("model.promoted") == 1
+    assert "model.refused" not in told
 
 
 def test_stage_that_cannot_follow_undoes_nothing_and_is_mended_later(project: Retrained) -> None:
