@@ -4,6 +4,8 @@ import contextlib
 import shutil
 from pathlib import Path
 
+import yaml
+
 from pipelines.registry.folder import registry_folder, run_folders
 from pipelines.registry.git import GitFailedError, git
 from pipelines.registry.objects import LOCK, outs_in, training_folder
@@ -60,7 +62,16 @@ def _remember_objects(root: Path, tree: Path, model: str) -> None:
     lock = tree / LOCK
     files = [lock, *(tree / training_folder(model)).rglob("*.dvc")] if model else []
     texts = {f.relative_to(tree).as_posix(): f.read_text() for f in files if f.is_file()}
-    new = {out.oid for out in outs_in(texts, model)} - loose_objects(root)
+    new = {oid for path, text in texts.items() for oid in _named(path, text, model)}
+    new -= loose_objects(root)
     if new:
         with (registry_folder(root) / _LOOSE).open("a") as written:
             written.write("".join(f"{oid}\n" for oid in sorted(new)))
+
+
+def _named(path: str, text: str, model: str) -> set[str]:
+    """The objects that a file names; none where DVC was killed while it wrote it."""
+    try:
+        return {out.oid for out in outs_in({path: text}, model)}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError):
+        return set()

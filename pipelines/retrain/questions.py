@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -12,10 +12,12 @@ from pipelines.config import Config, ModelConfig
 from pipelines.errors import ConfigError
 from pipelines.knowledge import Store, logged_queries
 from pipelines.quality.canaries import read_canaries
+from pipelines.retrain.quotes import quoting
 from pipelines.training import GeneralPair, OwnPair, Question
 from pipelines.training.records import digest
 
 T = TypeVar("T")
+P = TypeVar("P", Question, OwnPair, GeneralPair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def read_asked(
     *,
     ids: Mapping[str, str],
     forbidden: Collection[str],
+    permitted: Collection[str],
 ) -> Asked:
     """Golden questions, imported questions with accepted answers, own pairs and the general set.
 
@@ -44,22 +47,50 @@ def read_asked(
         model: Whose pairs and general set.
         store: Where the imported questions are.
         ids: Uri -> id of the documents that may be learned from.
-        forbidden: Passages, as ``words`` gives them, of documents that may not: an own pair of one
-            of these goes, whatever document it names.
+        forbidden: Passages of documents that may not: what quotes one of these goes, whatever
+            document it names.
+        permitted: Passages of those that may.
 
     Raises:
-        ConfigError: A file of pairs, of the general set or of golden questions is broken.
+        ConfigError: A file of pairs, of the general set or of golden questions is broken, or
+            nothing of the general set may stay.
     """
     left_out: Counter[str] = Counter()
-    golden = list(_golden(config, ids, left_out))
-    accepted = list(_accepted(store, ids, left_out))
-    own = list(_own(config, model, ids, forbidden, left_out))
-    return Asked((*golden, *accepted), tuple(own), general_set(config, model), dict(left_out))
+    questions = [*_golden(config, ids, left_out), *_accepted(store, ids, left_out)]
+    own, general = list(_own(config, model, ids, left_out)), general_set(config, model)
+    people: list[Question | OwnPair | GeneralPair] = [
+        *questions,
+        *own,
+        *(general if model.general else ()),
+    ]
+    quotes = quoting(
+        (said for one in people for said in _said(one)), forbidden=forbidden, permitted=permitted
+    )
+
+    def kept(some: Sequence[P], reason: str) -> tuple[P, ...]:
+        stay = tuple(one for one in some if quotes.isdisjoint(_said(one)))
+        if len(stay) < len(some):
+            left_out[reason] += len(some) - len(stay)
+        return stay
+
+    asked = Asked(
+        kept(questions, "questions that quote what may not be learned from"),
+        kept(own, "own pairs of passages that may not be learned from"),
+        kept(general, "general questions that quote what may not be learned from"),
+        left_out,
+    )
+    if not asked.general:
+        raise ConfigError(
+            f"[[models]] general: {model.general} has no question that may be used.",
+            hint="Without questions on other subjects nobody sees what a version forgets.",
+        )
+    return asked
 
 
-def words(text: str) -> str:
-    """A passage without what white space does to it."""
-    return " ".join(text.split())
+def _said(one: Question | OwnPair | GeneralPair) -> tuple[str, ...]:
+    if isinstance(one, Question):
+        return one.text, one.answer_contains
+    return one.question, one.passage
 
 
 def _golden(config: Config, ids: Mapping[str, str], left_out: Counter[str]) -> Iterator[Question]:
@@ -86,15 +117,12 @@ def _own(
     config: Config,
     model: ModelConfig,
     ids: Mapping[str, str],
-    forbidden: Collection[str],
     left_out: Counter[str],
 ) -> Iterator[OwnPair]:
     for name in model.pairs:
         for pair in _read(config.root / name, f"[[models]] pairs: {name}", _own_pair):
             if pair.document and pair.document not in ids:
                 left_out["own pairs of documents that may not be learned from"] += 1
-            elif words(pair.passage) in forbidden:
-                left_out["own pairs of passages that may not be learned from"] += 1
             else:
                 document = ids[pair.document] if pair.document else ""
                 yield OwnPair(pair.question, pair.passage, document)

@@ -27,6 +27,7 @@ from pipelines.retrain.stored import (
     read_verdict,
     recipe,
 )
+from pipelines.training.params import read_params
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ def retrain_model(
     Raises:
         UnknownName: The configuration has no such model.
         NotVersioned: The project is not in git and DVC, or lacks stages or parameters.
+        ConfigError: ``params.yaml`` has a value that is not allowed.
         RegistryBusy: Another run is at work.
         RemoteUnavailable: Data could not be fetched or sent now.
         StageFailed: A stage ended with an error; no version was made.
@@ -84,6 +86,7 @@ def retrain_model(
         registry_lock(config.root, run_id, wait_seconds=context.asked.wait_seconds),
         workspace(config.root, run_id, name, stages=targets) as space,
     ):
+        read_params(space.folder, name)  # a mistake in it is said before anything is read
         taken = context.timed("snapshot", lambda: _snapshot(context, space), retryable=True)
         made = _made_of(context, space, taken)
         if _nothing_changed(space, taken.publication, made):

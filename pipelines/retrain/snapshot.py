@@ -24,7 +24,7 @@ from pipelines.planning import Published
 from pipelines.registry import Version, checkout_model, checkout_path, find_version
 from pipelines.retrain.allowed import Allowed, allowed_documents
 from pipelines.retrain.ids import Former, needs_texts, stable_ids
-from pipelines.retrain.questions import Asked, read_asked, words
+from pipelines.retrain.questions import Asked, read_asked
 from pipelines.training import (
     Champion,
     Facts,
@@ -112,8 +112,14 @@ def take_snapshot(
         allowed = allowed_documents(config, store, last, domains=model.domains, now=now)
         rows = rows_of(store, last.state, sorted(allowed.documents), columns=_COLUMNS)
         ids = _ids(config, former, allowed, rows, Path(scratch))
-        forbidden = _forbidden(store, last, allowed.left_out)
-        asked = read_asked(config, model, store, ids=ids, forbidden=forbidden)
+        asked = read_asked(
+            config,
+            model,
+            store,
+            ids=ids,
+            forbidden=_forbidden(store, last, allowed.left_out),
+            permitted=rows["text"].to_pylist(),
+        )
         facts, weights = _weights(config, model, last, Path(scratch))
         snapshot = write_snapshot(
             folder,
@@ -183,10 +189,11 @@ def _texts(rows: "pa.Table", key: str) -> dict[str, set[str]]:
     return found
 
 
-def _forbidden(store: Store, last: Publication, left_out: Collection[str]) -> frozenset[str]:
+def _forbidden(store: Store, last: Publication, left_out: Collection[str]) -> list[str]:
     """The passages of published documents that may not be learned from."""
     rows = rows_of(store, last.state, sorted(left_out), columns=["text"])
-    return frozenset(words(text) for text in rows["text"].to_pylist())
+    texts: list[str] = rows["text"].to_pylist()
+    return texts
 
 
 def _weights(

@@ -14,9 +14,9 @@ FILE_NAME = "params.yaml"
 class Params(BaseModel):
     """The block ``models.<name>``. The description of a field is its comment in the file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    seed: int = Field(default=7, ge=0, description="of shuffling, dropout and resampling")
+    seed: int = Field(default=7, ge=0, lt=2**32, description="of shuffling, dropout and resampling")
     threads: int = Field(
         default=2, ge=1, description="of the processor; another number, other bytes"
     )

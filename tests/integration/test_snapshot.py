@@ -124,6 +124,57 @@ def test_no_byte_of_a_snapshot_comes_from_a_document_that_may_not_be_learned(
     }
 
 
+def test_text_of_people_that_quotes_a_forbidden_document_in_part_is_left_out(
+    project: Project,
+) -> None:
+    project.configure(
+        source(more='[[sources.rules]]\nmatch = "private/**"\ntrain = false\n'), more=MODEL
+    )
+    hidden = "The vault behind the mill opens only with two brass keys at dawn"
+    shared = "Everybody keeps the rules of the house and the garden behind it"
+    project.write("private/a.md", f"# Vault\n\nListen. {hidden}. {shared}.\n")
+    project.write("good.md", f"# House\n\n{shared}. It is so.\n")
+    project.refresh()
+    prepare(
+        project,
+        {"question": "When?", "passage": f"As I heard: {hidden.lower()}!"},
+        {"question": "What?", "passage": f"{shared}."},
+    )
+    write_lines(
+        project.root / "general.jsonl",
+        {"question": "Why?", "passage": "Because."},
+        {"question": "And the vault?", "passage": hidden},
+    )
+    write_lines(
+        project.root / "data/golden/questions.jsonl",
+        {"id": "q1", "question": "The house?", "uri": "docs/good.md", "answer": hidden},
+        {"id": "q2", "question": "The garden?", "uri": "docs/good.md", "answer": shared},
+    )
+    snapshot = taken(project).snapshot
+    assert [pair.question for pair in snapshot.own_pairs] == ["What?"]
+    assert [pair.question for pair in snapshot.general] == ["Why?"]
+    assert [question.id for question in snapshot.questions] == ["q2"]
+    assert snapshot.facts.left_out == {
+        "configuration says train = false": 1,
+        "questions that quote what may not be learned from": 1,
+        "own pairs of passages that may not be learned from": 1,
+        "general questions that quote what may not be learned from": 1,
+    }
+    assert not any(b"brass keys" in f.read_bytes() for f in snapshot.folder.rglob("*.jsonl"))
+
+
+def test_general_set_without_a_question_is_said_before_anything_is_trained(
+    project: Project,
+) -> None:
+    project.configure(source(), more=MODEL)
+    prepare(project)
+    write_lines(project.root / "general.jsonl")
+    project.write("a.md", text("alpha"))
+    project.refresh()
+    with pytest.raises(ConfigError, match=r"general\.jsonl has no question"):
+        taken(project)
+
+
 def asked(project: Project, words: str, *accepted: str, at: float = 0) -> Query:
     return Query(
         at=project.now + timedelta(seconds=at),

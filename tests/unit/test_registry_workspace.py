@@ -129,6 +129,21 @@ def test_folders_of_killed_processes_go_and_those_of_others_stay(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "left", ["outs:\n- md5: 0a1b.dir\n", "stages: {train@handbook: [", "- a\n"]
+)
+def test_file_that_dvc_was_killed_while_writing_stops_no_later_run(
+    tmp_path: Path, left: str
+) -> None:
+    project = make_versioned(tmp_path)
+    tree = project.root / ".staleproof/registry/runs/killed/tree"
+    for path in ("dvc.lock", f"data/training/{MODEL}/snapshot.dvc"):
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(left)
+    with project.space():
+        assert not tree.exists()
+
+
 def test_stage_that_was_taken_out_of_dvc_yaml_is_not_laid_over(tmp_path: Path) -> None:
     project = make_versioned(tmp_path)
     lock = "schema: '2.0'\nstages:\n" + "".join(
