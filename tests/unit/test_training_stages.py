@@ -80,3 +80,10 @@ def test_figures_of_other_weights_are_not_read(tmp_path: Path) -> None:
     write_measured(place, "evaluate", {"seconds": 1.5}, weights="a")
     assert read_measured(place, "evaluate", weights="a") == {"seconds": 1.5, "weights": "a"}
     assert read_measured(place, "evaluate", weights="b") is None
+
+
+@pytest.mark.parametrize("value", ["epochs: .inf", "learning_rate: .inf", "seed: 4294967296"])
+def test_number_that_no_training_can_use_is_said_with_its_key(tmp_path: Path, value: str) -> None:
+    (tmp_path / "params.yaml").write_text(f"models:\n  words: {{{value}}}\n")
+    with pytest.raises(ConfigError, match=rf"models\.words\.{value.partition(':')[0]}"):
+        read_params(tmp_path, "words")
