@@ -3,7 +3,6 @@
 import logging
 import shutil
 import time
-from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import Config
-from pipelines.errors import NotVersioned, RegistryBusy, RemoteUnavailable
+from pipelines.errors import RegistryError
 from pipelines.knowledge import (
     Store,
     clean_up,
@@ -113,28 +112,31 @@ def _retire(config: Config, store: Store, run: str, now: datetime) -> tuple[str,
 
     Where a run is at work on versions, or their data cannot be reached, the next night comes.
     """
-    rows = publications(store)
-    readable = readable_states(store, {row.generation for row in rows})
-    needed = {pair for row in rows if row.state in readable for pair in row.models.items()}
     retired: list[str] = []
     try:
         with registry_lock(config.root, run):
+            rows = publications(store)
+            readable = readable_states(store, {row.generation for row in rows})
+            needed = {pair for row in rows if row.state in readable for pair in row.models.items()}
             for model in config.models:
-                versions = {version for name, version in needed if name == model.name}
-                done = retire(config.root, model.name, model.keep_versions, versions)
+                copies = _copies(config.root, model.name, now)
+                serve = {version for name, version in needed if name == model.name}
+                coming = {name for name, is_young in copies.items() if is_young}
+                done = retire(config.root, model.name, model.keep_versions, serve | coming)
                 retired += done.versions
-                _remove_weights(config.root, model.name, versions, now)
-    except (NotVersioned, RegistryBusy, RemoteUnavailable) as error:
+                for name in copies.keys() - serve - coming:
+                    folder = config.root / model_folder(model.name, name)
+                    shutil.rmtree(folder, ignore_errors=True)
+    except RegistryError as error:
         logger.info("Old versions of models stay: %s", error.message)
     return tuple(retired)
 
 
-def _remove_weights(root: Path, model: str, needed: AbstractSet[str], now: datetime) -> None:
-    """Copies from which no kept state can be served; young ones may wait for the end of a fill."""
+def _copies(root: Path, model: str, now: datetime) -> dict[str, bool]:
+    """Versions whose weights were fetched, and whether lately: they may be on their way in."""
     before = (now - LEFT).timestamp()
-    for copy in (root / model_folder(model, "any")).parent.glob("v*"):
-        if copy.name not in needed and copy.stat().st_mtime < before:
-            shutil.rmtree(copy, ignore_errors=True)
+    folders = (root / model_folder(model, "any")).parent.glob("v*")
+    return {folder.name: folder.stat().st_mtime >= before for folder in folders}
 
 
 def _kept(store: Store) -> int:

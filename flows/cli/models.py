@@ -204,7 +204,7 @@ def fill(*, plan: bool = False, abort: bool = False, session: Given) -> Answer:
             on_event=listen,
             ports=ports,
         )
-    return Answer(done.to_dict(), versions.show_filled, 0 if done.switched else 3)
+    return Answer(done.to_dict(), versions.show_filled, 0 if done.serves else 3)
 
 
 def reproduce(model: str, version: str, /, *, session: Given) -> Answer:

@@ -249,11 +249,10 @@ def show_promoted(console: Console, data: dict[str, Any], now: datetime) -> None
     if not data["promoted"]:
         console.print(Text(f"{name} is not promoted: {data['reason']}.", "red"), soft_wrap=True)
         console.print(f"Readers see #{data['publication']}, as before.")
-        console.print(
-            f"To look at it: staleproof models show {name}\n"
-            f'To let it in all the same: staleproof promote {name} --override --reason "..."',
-            soft_wrap=True,
-        )
+        console.print(f"To look at it: staleproof models show {name}")
+        if data["fill"] is None:  # the gate's; what the audit refuses no override lets in
+            override = f'staleproof promote {name} --override --reason "..."'
+            console.print(f"To let it in all the same: {override}", soft_wrap=True)
     elif data["fill"] is None:
         console.print(f"{name} serves already, in publication #{data['publication']}.")
     else:

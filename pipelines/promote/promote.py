@@ -1,6 +1,8 @@
 """Promotes a version: its verdict, its weights, an index filled with it, one row, its stage."""
 
+import contextlib
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -66,6 +68,8 @@ def promote_model(
         )
     folder = config.root / model_folder(found.model, found.version)
     step("check out", ports.registry.checkout_model, config.root, found, folder, retryable=True)
+    with contextlib.suppress(OSError):
+        os.utime(folder)  # maintenance sees that it is on its way in
     filled = None
     if not serves:
         wanted = _wanted(found, gate, request)

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.config import Config
@@ -27,6 +27,7 @@ from pipelines.retrain.stored import (
     read_verdict,
     recipe,
 )
+from pipelines.retrain.withdrawn import refuse_withdrawn
 from pipelines.training.params import read_params
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def retrain_model(
         UnknownName: The configuration has no such model.
         NotVersioned: The project is not in git and DVC, or lacks stages or parameters.
         ConfigError: ``params.yaml`` has a value that is not allowed.
+        TrainingError: Something that was learned was withdrawn meanwhile.
         RegistryBusy: Another run is at work.
         RemoteUnavailable: Data could not be fetched or sent now.
         StageFailed: A stage ended with an error; no version was made.
@@ -95,6 +97,8 @@ def retrain_model(
             _train(context, space)
             context.seconds["total"] = time.perf_counter() - started
             verdict = context.timed("judge", lambda: judge_version(context, space, taken, made))
+            later = context.now + timedelta(seconds=time.perf_counter() - started)
+            refuse_withdrawn(config, model, taken, now=later)
             version = context.timed("publish", lambda: name_version(context, space, verdict))
     context.seconds["total"] = time.perf_counter() - started
     report = Report(

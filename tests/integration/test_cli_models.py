@@ -170,7 +170,7 @@ def test_fill_moves_to_the_embedder_of_the_configuration(tuned: Cli) -> None:
     assert "To embed: 9 passages" in tuned.err
     assert "9 passages embedded, 0 reused" in shown
     assert project.last.model == "other"
-    again = tuned.json("fill", code=3)
+    again = tuned.json("fill")
     assert (again["switched"], again["reason"]) == (False, "it serves already")
 
 

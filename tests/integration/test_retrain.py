@@ -5,11 +5,20 @@ import json
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.errors import NotVersioned, RegistryBusy, RunCancelled, StageFailed, UnknownName
+from pipelines.decide import withhold
+from pipelines.errors import (
+    NotVersioned,
+    RegistryBusy,
+    RunCancelled,
+    StageFailed,
+    TrainingError,
+    UnknownName,
+)
 from pipelines.knowledge import (
     Publication,
     VerdictRow,
@@ -17,7 +26,7 @@ from pipelines.knowledge import (
     newest,
     record_verdict,
 )
-from pipelines.records import Happened, Progress
+from pipelines.records import Happened, Progress, call
 from pipelines.registry import checkout_path, read_text, registry_lock, versions
 from pipelines.retrain import Asked, may_retrain, plan_retrain
 from tests.planted import text
@@ -273,3 +282,19 @@ def test_schedule_starts_a_run_only_for_a_stale_version_that_serves(once: Traine
     assert may() == (True, "v0.0.1 is stale")
     project.configure(source(), more=f"{MODELS}max_runs_a_month = 1\n")
     assert may() == (False, "max_runs_a_month = 1 is reached")
+
+
+def test_what_is_withdrawn_while_it_trains_is_in_no_version(trained: Trained) -> None:
+    def withdraws(name: str, function: Any, *args: Any, retryable: bool = False) -> Any:
+        done = call(name, function, *args, retryable=retryable)
+        if name == "evaluate":
+            signed = trained.project.signed()
+            withhold(trained.project.config, "docs/1.md", reason="a secret", signed=signed)
+        return done
+
+    with pytest.raises(TrainingError, match=r"withdrawn from it: docs/1\.md\."):
+        trained.retrain(step=withdraws)
+    assert versions(trained.repo.root, MODEL) == []
+    report = trained.retrain()
+    assert report.version == "v0.0.1"
+    assert report.left_out["taken down"] == 1
