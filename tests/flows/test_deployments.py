@@ -77,11 +77,11 @@ def test_server_has_what_the_file_says_however_often_it_is_deployed(config: Conf
 
     edit(config, "Embeds what changed only.", "Embeds little.")
     different = [(d.name, d.what) for d in compare_deployments(config)]
-    assert different == [(everything[2], "description")], compare_deployments(config)
-    assert apply_deployments(config) == Applied(updated=everything[2:3])
+    assert different == [(everything[4], "description")], compare_deployments(config)
+    assert apply_deployments(config) == Applied(updated=everything[4:5])
     with get_client(sync_client=True) as client:
         again = client.read_deployment_by_name(everything[4])
-        watchdog = client.read_deployment_by_name(everything[4])
+        watchdog = client.read_deployment_by_name(everything[7])
     # What a person paused stays paused, and every schedule is there once, under its slug.
     assert [(s.slug, s.active) for s in again.schedules] == [("regular", False)]
     assert [s.slug for s in watchdog.schedules] == ["regular"]
