@@ -12,14 +12,21 @@ from prefect.states import Completed
 
 from flows.artifacts import ProgressBar
 from flows.endings import ending, not_begun, not_done, readers_see
+from flows.heard import heard
 from flows.knowledge import show_knowledge
 from flows.server import logged_to_server
 from flows.tasks import as_task
-from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
+from flows.this_run import (
+    RETRIES,
+    RETRY_DELAY_SECONDS,
+    engine_run,
+    is_tried_again,
+    rename,
+    this_run,
+)
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError
 from pipelines.fill import Filled, Ports, abort_fill, configured_embedder, fill_generation
-from pipelines.records import Happened, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +79,7 @@ async def fill_knowledge(
         await rename(this, f"fill {ending(error)}")
         return not_begun(error)
     name = config.knowledge.name
-    run = this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}"
+    run = engine_run(this)
     await rename(this, f"fill {name}")
     try:
         with logged_to_server():
@@ -96,10 +103,6 @@ async def _abort(config: Config, run: str) -> State[Any]:
 async def _fill(config: Config, run: str, actor: str, ports: Ports | None) -> Filled:
     bar = ProgressBar(asyncio.get_running_loop())
 
-    def on_event(event: Progress | Happened) -> None:
-        if isinstance(event, Progress):
-            bar.move(event)
-
     wanted = configured_embedder(config, actor=actor)
     done = await asyncio.to_thread(
         fill_generation,
@@ -108,7 +111,7 @@ async def _fill(config: Config, run: str, actor: str, ports: Ports | None) -> Fi
         now=datetime.now(UTC),
         run_id=run,
         step=as_task,
-        on_event=on_event,
+        on_event=heard(bar, knowledge=config.knowledge.name),
         ports=ports,
     )
     await bar.finish()

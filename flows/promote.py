@@ -12,15 +12,21 @@ from prefect.states import Completed
 
 from flows.artifacts import ProgressBar
 from flows.endings import ending, not_begun, not_done, readers_see
-from flows.events import emit
+from flows.heard import heard
 from flows.knowledge import show_knowledge
 from flows.server import logged_to_server
 from flows.tasks import as_task
-from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
+from flows.this_run import (
+    RETRIES,
+    RETRY_DELAY_SECONDS,
+    engine_run,
+    is_tried_again,
+    rename,
+    this_run,
+)
 from pipelines.config import load_config
 from pipelines.errors import ConfigError
 from pipelines.promote import Ports, Promoted, Request, promote_model
-from pipelines.records import Happened, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -91,12 +97,6 @@ async def promote_version(
     await rename(this, what)
     bar, now = ProgressBar(asyncio.get_running_loop()), datetime.now(UTC)
 
-    def on_event(event: Progress | Happened) -> None:
-        if isinstance(event, Progress):
-            bar.move(event)
-        else:
-            emit(event, knowledge=config.knowledge.name)
-
     try:
         with logged_to_server():
             done = await asyncio.to_thread(
@@ -104,9 +104,9 @@ async def promote_version(
                 config,
                 request,
                 now=now,
-                run_id=this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}",
+                run_id=engine_run(this),
                 step=as_task,
-                on_event=on_event,
+                on_event=heard(bar, knowledge=config.knowledge.name),
                 ports=ports,
             )
         await bar.finish()

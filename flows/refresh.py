@@ -23,15 +23,22 @@ from prefect.context import SyncClientContext
 from flows.artifacts import ProgressBar, show_audit, show_quarantine, show_receipt
 from flows.endings import SomeUnreachable, done, ending, not_begun, not_done, outcome
 from flows.events import emit, failed, unreachable
+from flows.heard import heard
 from flows.knowledge import show_knowledge
 from flows.links import find_links
 from flows.server import check_server, logged_to_server
 from flows.shown import shown
 from flows.tasks import as_task
-from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
+from flows.this_run import (
+    RETRIES,
+    RETRY_DELAY_SECONDS,
+    engine_run,
+    is_tried_again,
+    rename,
+    this_run,
+)
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError
-from pipelines.records import Happened, Progress
 from pipelines.refresh import Ports, Report, Request, asked_meanwhile, refresh_knowledge
 
 logger = logging.getLogger(__name__)
@@ -111,7 +118,7 @@ async def refresh_documents(
         return not_begun(error)
     name = config.knowledge.name
     await rename(this, f"refresh {name}")
-    run_id = this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}"
+    run_id = engine_run(this)
     try:
         # One client for all tasks: each would make its own, and read all certificates for it.
         with SyncClientContext.get_or_create(), logged_to_server():
@@ -147,12 +154,6 @@ async def _looks(
 async def _run_engine(config: Config, request: Request, run_id: str, ports: Ports | None) -> Report:
     bar = ProgressBar(asyncio.get_running_loop())
 
-    def on_event(event: Progress | Happened) -> None:
-        if isinstance(event, Progress):
-            bar.move(event)
-        else:
-            emit(event, knowledge=config.knowledge.name)
-
     # The thread takes the context along: its tasks belong to this flow run.
     report = await asyncio.to_thread(
         refresh_knowledge,
@@ -161,7 +162,7 @@ async def _run_engine(config: Config, request: Request, run_id: str, ports: Port
         run_id=run_id,
         request=request,
         step=as_task,
-        on_event=on_event,
+        on_event=heard(bar, knowledge=config.knowledge.name),
         ports=ports,
     )
     await bar.finish()

@@ -22,15 +22,21 @@ from prefect.states import Cancelled, Completed
 from flows.artifacts import ProgressBar
 from flows.endings import ending, not_begun, not_done, readers_see_now
 from flows.evaluations import show_evaluation
-from flows.events import emit
+from flows.heard import heard
 from flows.server import logged_to_server
 from flows.shown import shown
 from flows.tasks import as_task
-from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
+from flows.this_run import (
+    RETRIES,
+    RETRY_DELAY_SECONDS,
+    engine_run,
+    is_tried_again,
+    rename,
+    this_run,
+)
 from pipelines.config import Config, load_config
 from pipelines.errors import ConfigError, RegistryBusy, RunCancelled
 from pipelines.promote import mend_stages
-from pipelines.records import Happened, Progress
 from pipelines.retrain import Asked, Decision, Report, may_retrain, retrain_model
 
 logger = logging.getLogger(__name__)
@@ -92,7 +98,7 @@ async def retrain_version(
         return not_begun(error)
     subject = model or config.knowledge.name
     await rename(this, f"retrain {subject}")
-    run_id = this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}"
+    run_id = engine_run(this)
     try:
         with logged_to_server():
             model, decisions = _which(config, model, asked)
@@ -136,12 +142,6 @@ def _which(config: Config, model: str, asked: Asked) -> tuple[str, Mapping[str, 
 async def _train(config: Config, model: str, asked: Asked, run_id: str) -> Report:
     bar, over = ProgressBar(asyncio.get_running_loop()), threading.Event()
 
-    def on_event(event: Progress | Happened) -> None:
-        if isinstance(event, Progress):
-            bar.move(event)
-        else:
-            emit(event, knowledge=config.knowledge.name)
-
     try:
         await asyncio.to_thread(mend_stages, config)  # what an earlier run could not do
         report = await asyncio.to_thread(
@@ -152,7 +152,7 @@ async def _train(config: Config, model: str, asked: Asked, run_id: str) -> Repor
             run_id=run_id,
             asked=asked,
             step=as_task,
-            on_event=on_event,
+            on_event=heard(bar, knowledge=config.knowledge.name),
             cancelled=over.is_set,
         )
     finally:

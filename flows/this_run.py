@@ -17,6 +17,11 @@ async def this_run() -> FlowRun:
         return await client.read_flow_run(UUID(flow_run.get_id()))
 
 
+def engine_run(this: FlowRun) -> str:
+    """What the engine calls this attempt: a name is never used twice."""
+    return this.id.hex if this.run_count <= 1 else f"{this.id.hex}-{this.run_count}"
+
+
 async def rename(this: FlowRun, name: str) -> None:
     """Gives it the name that the runs page shows."""
     async with get_client() as client:
