@@ -4,10 +4,11 @@ import signal
 from dataclasses import dataclass
 
 from flows.ops.environment import mark_of
-from flows.ops.processes import is_alive, marked, reap, send, wait_gone
+from flows.ops.processes import marked, reap, send, wait_gone
 from flows.ops.state import forget, read_state
 from pipelines.config import Config
 from pipelines.errors import ServerFailed
+from pipelines.processes import is_alive
 
 _STOP_SECONDS = 90
 """For a supervisor that stops its programs in order."""

@@ -7,8 +7,8 @@ nobody does: the run would be Running for ever, and where one at a time is allow
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.ops.processes import ProcessId
 from flows.ops.rest import Api
+from pipelines.processes import ProcessId
 
 _OPEN = ("PENDING", "RUNNING", "CANCELLING")
 _CLOCK_SECONDS = 5.0

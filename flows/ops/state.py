@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.ops.environment import run_folder
-from flows.ops.processes import ProcessId, is_alive
 from pipelines.config import Config
+from pipelines.processes import ProcessId, is_alive
 
 FILE_NAME = "up.json"
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.ops.processes import ProcessId, reap
+from flows.ops.processes import reap
 from flows.ops.state import ProcessState
 from pipelines.errors import ServerFailed
+from pipelines.processes import ProcessId
 
 logger = logging.getLogger(__name__)
 

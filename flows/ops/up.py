@@ -24,7 +24,7 @@ from flows.ops.environment import (
 )
 from flows.ops.lost import crash_lost_runs
 from flows.ops.preflight import check_before_start, check_folder
-from flows.ops.processes import ProcessId, only_one, reap
+from flows.ops.processes import only_one, reap
 from flows.ops.rest import Api
 from flows.ops.state import ProcessState, UpState, forget, write_state
 from flows.ops.supervise import Backoff, Command, Supervisor
@@ -32,6 +32,7 @@ from flows.warm.life import find_lane
 from pipelines import errors
 from pipelines.config import Config
 from pipelines.errors import ServerFailed, ServerUnavailable, StaleproofError
+from pipelines.processes import ProcessId
 
 _PREFECT = (sys.executable, "-P", "-m", "prefect", "--no-prompt")
 _STEPS = {"check": "check of prefect.yaml and the suites", "apply": "deployment of prefect.yaml"}

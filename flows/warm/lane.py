@@ -15,7 +15,6 @@ from prefect.events.worker import EventsWorker
 
 from flows.faults import fault, where
 from flows.ops.lost import crash_runs_of
-from flows.ops.processes import ProcessId
 from flows.ops.rest import Api
 from flows.refresh import refresh_flow
 from flows.warm.asked import can_be_done, is_held, not_looked_at, pressing, reason_of
@@ -28,6 +27,7 @@ from pipelines.config import Config, load_config
 from pipelines.errors import StaleproofError
 from pipelines.inbox import Wish, inbox_of
 from pipelines.knowledge import announcement, reading
+from pipelines.processes import ProcessId
 from pipelines.refresh import Ports
 
 logger = logging.getLogger(__name__)

@@ -15,10 +15,11 @@ from pathlib import Path
 import psutil
 
 from flows.ops.environment import run_folder
-from flows.ops.processes import ProcessId, is_alive, only_one
+from flows.ops.processes import only_one
 from flows.ops.state import replace_json
 from pipelines.config import Config
 from pipelines.errors import ServerUnavailable
+from pipelines.processes import ProcessId, is_alive
 
 _LOCK_SECONDS = 10
 

@@ -1,8 +1,6 @@
 """Generations that are being filled: one owner at a time, found again after a kill, or given up."""
 
 import contextlib
-import json
-import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +11,7 @@ from pipelines.errors import FillRunning
 from pipelines.knowledge.generation import PREFIX, create_generation, generation_name, tag, untag
 from pipelines.knowledge.ledger import State, publications
 from pipelines.knowledge.store import Store
+from pipelines.locks import held, holder_in_words
 
 FILL = "fill-"
 """Begins the tag of a table that is being filled; the fingerprint of its embedder follows."""
@@ -29,22 +28,19 @@ def fill_lock(
     Raises:
         FillRunning: Somebody else holds it (still, after ``wait_seconds``); names the holder.
     """
-    path = _file(store, fingerprint, "lock")
     about = _file(store, fingerprint, "holder.json")
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=wait_seconds)
-    except filelock.Timeout as error:
-        raise FillRunning(
-            f"Another run fills the index of this embedder{_holder(about)}.",
+    with held(
+        _file(store, fingerprint, "lock"),
+        about,
+        run=run,
+        now=now,
+        wait_seconds=wait_seconds,
+        busy=lambda: FillRunning(
+            f"Another run fills the index of this embedder{holder_in_words(about)}.",
             hint="Try again later; to end it and remove what it has: staleproof fill --abort.",
-        ) from error
-    try:
-        about.write_text(json.dumps({"pid": os.getpid(), "run": run, "since": now.isoformat()}))
+        ),
+    ):
         yield
-    finally:
-        about.unlink(missing_ok=True)
-        lock.release()
 
 
 def begin_fill(store: Store, fingerprint: str, *, dimension: int, run: str) -> State:
@@ -122,11 +118,3 @@ def _rows(store: Store, state: State) -> int:
 
 def _file(store: Store, fingerprint: str, end: str) -> Path:
     return Path(store.uri) / f"fill-{fingerprint[:16]}.{end}"
-
-
-def _holder(about: Path) -> str:
-    try:
-        holder = json.loads(about.read_text())
-        return f" (run {holder['run']}, process {holder['pid']}, since {holder['since']})"
-    except (OSError, ValueError, KeyError):
-        return ""

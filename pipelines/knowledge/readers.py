@@ -11,8 +11,7 @@ from uuid import uuid4
 
 import psutil
 
-_SAME_SECONDS = 1.0
-"""Times of a start that were read twice differ by rounding."""
+from pipelines.processes import ProcessId, is_alive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +119,7 @@ def _this(**said: Any) -> Reader:
 
 
 def _is_alive(process: Reader | Next) -> bool:
-    try:
-        found = psutil.Process(process.pid)
-        same = abs(found.create_time() - process.created) < _SAME_SECONDS
-        return same and found.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return is_alive(ProcessId(process.pid, process.created))
 
 
 def _folder(uri: str) -> Path:

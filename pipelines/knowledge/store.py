@@ -1,9 +1,7 @@
 """Opens the store, makes it where there is none, and holds its lock."""
 
 import contextlib
-import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import pyarrow as pa
 
 from pipelines.errors import RefreshRunning, StoreError, StoreFormat
 from pipelines.knowledge import tables
+from pipelines.locks import held, holder_in_words
 from pipelines.quiet import silence
 
 if TYPE_CHECKING:
@@ -181,46 +180,26 @@ def refresh_lock(
     """
     path = _lock_path(store.uri, "refresh")
     about = path.with_suffix(".holder.json")
-    lock = filelock.FileLock(path)
-    try:
-        _acquire(lock, about, wait_seconds)
-    except filelock.Timeout as error:
-        holder = _holder(about)
-        raise RefreshRunning(
-            f"Another refresh of this store is running{holder}. What is published is not affected.",
+    with held(
+        path,
+        about,
+        run=run,
+        now=now,
+        wait_seconds=wait_seconds,
+        busy=lambda: RefreshRunning(
+            f"Another refresh of this store is running{holder_in_words(about)}."
+            " What is published is not affected.",
             hint="Try again later, or let it wait: staleproof refresh --wait 10m.",
-        ) from error
-    try:
-        about.write_text(json.dumps({"pid": os.getpid(), "run": run, "since": now.isoformat()}))
-        yield
-    finally:
-        if f"(run {run}," in _holder(about):  # somebody may have taken over meanwhile
-            about.unlink(missing_ok=True)
-        lock.release()
-
-
-def _acquire(lock: filelock.BaseFileLock, about: Path, wait_seconds: float) -> None:
-    """Takes the lock; a run that has to wait for it says for whom, and since when that holds it."""
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        if wait_seconds <= 0:
-            raise
-        logger.info(
+        ),
+        waits=lambda: logger.info(
+            # A run that has to wait for it says for whom, and since when that holds it.
             "Waits up to %.0f s for the lock of the store: another refresh holds it%s.",
             wait_seconds,
-            _holder(about),
+            holder_in_words(about),
             extra={"event": "lock.waits"},
-        )
-        lock.acquire(timeout=wait_seconds)
-
-
-def _holder(about: Path) -> str:
-    try:
-        holder = json.loads(about.read_text())
-        return f" (run {holder['run']}, process {holder['pid']}, since {holder['since']})"
-    except (OSError, ValueError, KeyError):
-        return ""
+        ),
+    ):
+        yield
 
 
 def remove_leftovers(store: Store, *, older_than_seconds: float, now: datetime) -> int:

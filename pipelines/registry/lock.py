@@ -2,14 +2,12 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from pipelines.errors import RegistryBusy
+from pipelines.locks import held
 from pipelines.registry.folder import registry_folder
 
 
@@ -27,21 +25,18 @@ def registry_lock(root: Path, run: str, *, wait_seconds: float = 0) -> Iterator[
     """
     folder = registry_folder(root)
     about = folder / "holder.json"
-    lock = FileLock(folder / "lock", timeout=wait_seconds)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise RegistryBusy(
+    with held(
+        folder / "lock",
+        about,
+        run=run,
+        now=datetime.now(UTC),
+        wait_seconds=wait_seconds,
+        busy=lambda: RegistryBusy(
             f"Another run is at work on the model versions{_holder(about)}.",
             hint="Nothing was done; try again when it has ended.",
-        ) from error
-    try:
-        said = {"run": run, "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
-        about.write_text(json.dumps(said))
+        ),
+    ):
         yield
-    finally:
-        about.unlink(missing_ok=True)
-        lock.release()
 
 
 def _holder(about: Path) -> str:

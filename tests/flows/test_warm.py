@@ -28,7 +28,6 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Completed, Pending, Running
 
 from flows.ops.deployments import tags_of
-from flows.ops.processes import ProcessId
 from flows.ops.rest import Api
 from flows.warm import dispatch
 from flows.warm.dispatch import Dispatcher
@@ -39,6 +38,7 @@ from flows.warm.server import is_busy
 from pipelines.config import Config, load_config
 from pipelines.inbox import Delivery, Inbox, inbox_of
 from pipelines.knowledge import Pause, find_store, newest, record_pause, refresh_lock
+from pipelines.processes import ProcessId
 from tests.fakes import HashEncoder
 from tests.flows.runs import (
     ON_SERVER,

@@ -26,12 +26,13 @@ from flows.ops.doctor import (
     webhooks,
 )
 from flows.ops.environment import MARK, run_folder
-from flows.ops.processes import ProcessId, is_alive, reap
+from flows.ops.processes import reap
 from flows.ops.rest import Api
 from flows.ops.state import UpState, read_state, write_state
 from flows.warm.life import tell
 from pipelines.inbox import Delivery, inbox_of
 from pipelines.knowledge import newest, refresh_lock
+from pipelines.processes import ProcessId, is_alive
 from tests.machine import NAMES_A_SERVER, free_port
 from tests.project import Project
 

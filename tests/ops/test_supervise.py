@@ -17,9 +17,10 @@ import pytest
 
 from flows.ops import supervise
 from flows.ops.environment import MARK
-from flows.ops.processes import ProcessId, is_alive, marked, reap, wait_gone
+from flows.ops.processes import marked, reap, wait_gone
 from flows.ops.supervise import Backoff, Command, StopAsked, Supervisor
 from pipelines.errors import ServerFailed
+from pipelines.processes import ProcessId, is_alive
 from tests.machine import wait_until
 
 SLEEPS = "import time; time.sleep(600)"

@@ -17,7 +17,7 @@ import pytest
 from flows.ops.environment import MARK
 from flows.ops.lost import crash_lost_runs
 from flows.ops.preflight import check_port
-from flows.ops.processes import ProcessId, is_alive, marked, reap
+from flows.ops.processes import marked, reap
 from flows.ops.rest import Api
 from flows.ops.starter import prefect_yaml
 from flows.ops.state import UpState, read_state
@@ -25,6 +25,7 @@ from flows.ops.up import worker_name
 from flows.ops.upcoming import read_upcoming
 from flows.warm.life import find_lane
 from pipelines.config import Config
+from pipelines.processes import ProcessId, is_alive
 from tests.machine import STALEPROOF, free_port, wait_until, without_server
 from tests.postgres import PASSWORD, postgres
 from tests.project import Project
