@@ -21,14 +21,13 @@ from pipelines.knowledge import (
     all_taken_down,
     as_of,
     find_publication,
-    find_store,
     freshness,
     holds,
     known_documents,
-    newest,
     open_pauses,
     open_takedowns,
     published_documents,
+    published_store,
     readable_states,
     scans_of,
     search_state,
@@ -38,7 +37,6 @@ from pipelines.knowledge import (
 from pipelines.planning import rules_on
 from pipelines.records import Encoder, LoadEncoder
 
-NOTHING_YET = "Nothing is published in {store} yet."
 CANDIDATE = "candidate"
 
 
@@ -139,21 +137,6 @@ def search_knowledge(
     shown = last if number == last.number else find_publication(store, number)
     fresh = oldest(store, last, sources) if shown is last else _recorded(shown, sources)
     return Hits(number, fresh, _overdue(config, store, now), hits)
-
-
-def published_store(config: Config) -> tuple[Store, Publication]:
-    """The store and what readers see.
-
-    Raises:
-        PublicationNotFound: Nothing is published yet.
-    """
-    store = find_store(config.store_uri)
-    last = newest(store) if store else None
-    if store is None or last is None:
-        raise PublicationNotFound(
-            NOTHING_YET.format(store=config.knowledge.store), hint="Run staleproof refresh."
-        )
-    return store, last
 
 
 def check_fingerprint(encoder: Encoder, fingerprint: str) -> None:

@@ -15,11 +15,10 @@ from pipelines.knowledge import (
     audits_until,
     earlier_states,
     find_publication,
-    find_store,
     holds,
     measured,
-    newest,
     published_documents,
+    published_store,
     readable_states,
     released,
     rows_of,
@@ -153,12 +152,7 @@ def _report(
 
 
 def _publication(config: Config, number: int | None) -> tuple[Store, Publication]:
-    store = find_store(config.store_uri)
-    row = newest(store) if store else None
-    if store is None or row is None:
-        raise PublicationNotFound(
-            f"Nothing is published in {config.knowledge.store} yet.", hint="Run staleproof refresh."
-        )
+    store, row = published_store(config)
     if number is not None:
         row = find_publication(store, number)
     if row.state not in readable_states(store, [row.generation]):

@@ -62,7 +62,7 @@ def _show_rollback(console: Console, data: dict[str, Any], now: datetime) -> Non
 def unpin(*, session: Given) -> Answer:
     """Let refreshes publish again after a rollback."""
     from pipelines import decide
-    from pipelines.answers import published_store
+    from pipelines.knowledge import published_store
 
     config, signed = session.config(), session.signed()
     new = decide.unpin(config, signed=signed)

@@ -2,35 +2,25 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from pipelines.config import Config
-from pipelines.decide.opened import opened
+from pipelines.decide.restore import Restored, restore
 from pipelines.errors import PublicationNotFound
 from pipelines.knowledge import (
     Publication,
     Signed,
-    State,
     Store,
     Write,
-    all_taken_down,
     directly,
     find_publication,
     insert_until_won,
-    known_documents,
-    open_takedowns,
-    protecting,
     publications,
-    published_documents,
+    published_store,
     readable_states,
-    still_unknown,
-    tag,
-    withheld_of,
 )
-from pipelines.planning import rules_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,51 +60,32 @@ def roll_back(
         PublicationNotFound: There is nothing earlier, or its files are gone.
     """
     started = time.perf_counter()
-    store, _ = opened(config, write=write)
-    rules = rules_on(config, signed.at.date())
-    told: dict[str, int] = {}
+    store, _ = published_store(config, write=write)
 
-    def row(protect: Callable[[State], bool], last: Publication) -> Publication:
-        # Read after the row: what somebody takes down from now on gets a row of its own after ours.
-        known, taken_down = known_documents(store), all_taken_down(open_takedowns(store).values())
-        target = _earlier(store, last) if to is None else _kept(store, find_publication(store, to))
-        if not protect(target.state):
-            raise _gone(store, target)
-        served, back = (published_documents(store, p.state) for p in (last, target))
-        withheld = withheld_of(
-            back, newest=served, rules=rules, known=known, taken_down=taken_down
-        ) | still_unknown(frozenset(last.withheld), back, known)
-        told.update(target=target.number, returned=len(set(back) - set(served) - withheld))
-        return dataclasses.replace(
-            target,
-            kind="rollback",
-            at=signed.at,
-            run=signed.run,
-            actor=signed.actor,
-            reason=f"back to #{target.number}",
+    def choose(last: Publication) -> Publication:
+        return _earlier(store, last) if to is None else _kept(store, find_publication(store, to))
+
+    def row(seen: Restored) -> dict[str, Any]:
+        return {
+            "kind": "rollback",
+            "reason": f"back to #{seen.target.number}",
             # The vectors and the model that made them belong together.
-            models=(target if with_models else last).others | target.embedder,
-            withheld=tuple(sorted(withheld)),
-            pinned=True,
-            restores=target.number,
-            restored=tuple(sorted(target.data_as_of)),
-            tokens_embedded=0,
-            counts={"returned": told["returned"]},
-            deletions={},
-            lag={},
-            deletion_lag={},
-        )
+            "models": (seen.target if with_models else seen.last).others | seen.target.embedder,
+            "pinned": True,
+            "counts": {"returned": _returned(seen)},
+        }
 
-    with protecting(store, run=signed.run, at=signed.at) as protect:
-        new = insert_until_won(store, partial(row, protect))
-        if new is None:
-            raise PublicationNotFound("Nothing is published yet.", hint="Run staleproof refresh.")
-        # The clean-up that has just removed the target's tag may not know of this row yet.
-        tag(store, f"pub-{signed.run}", new.state)
+    new, seen = restore(
+        config, store, signed=signed, choose=choose, gone=partial(_gone, store), row=row
+    )
     return RolledBack(
-        new.number, told["target"], len(new.withheld), told["returned"],
+        new.number, seen.target.number, len(new.withheld), _returned(seen),
         time.perf_counter() - started,
     )  # fmt: skip
+
+
+def _returned(seen: Restored) -> int:
+    return len(set(seen.back) - set(seen.served) - seen.withheld)
 
 
 def _earlier(store: Store, last: Publication) -> Publication:
@@ -144,7 +115,7 @@ def _gone(store: Store, row: Publication) -> PublicationNotFound:
 
 def unpin(config: Config, *, signed: Signed) -> Publication | None:
     """Lets refreshes publish again; None where nothing was pinned."""
-    store, _ = opened(config)
+    store, _ = published_store(config)
 
     def row(last: Publication) -> Publication | None:
         if not last.pinned:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.config import Config, nearest
-from pipelines.decide.opened import opened
 from pipelines.errors import ConfigError, PublicationNotFound, UnknownName
 from pipelines.knowledge import (
     Signed,
@@ -16,6 +15,7 @@ from pipelines.knowledge import (
     newest,
     open_takedowns,
     published_documents,
+    published_store,
     take_down,
     withdraw,
 )
@@ -47,7 +47,7 @@ def withhold(config: Config, uri: str, *, reason: str, signed: Signed) -> Withhe
     """
     if not reason.strip():
         raise ConfigError("A take-down needs a reason.", hint='Add --reason "...".')
-    store, last = opened(config)
+    store, last = published_store(config)
     known = known_documents(store)
     here = published_documents(store, last.state)
     versions = {(uri, here[uri].content_hash)} if uri in here else set()
@@ -68,7 +68,7 @@ def lift_takedown(config: Config, uri: str, *, reason: str, signed: Signed) -> W
     """
     if not reason.strip():
         raise ConfigError("Lifting a take-down needs a reason.", hint='Add --reason "...".')
-    store, last = opened(config)
+    store, last = published_store(config)
     covering = {name: t for name, t in open_takedowns(store).items() if uri in t.uris}
     if not covering:
         raise UnknownName(f"{uri} is not taken down.", hint="See staleproof status.")

@@ -1,9 +1,9 @@
 """Which embedder the configuration asks for, where no version of a model serves."""
 
 from pipelines.config import Config
-from pipelines.errors import ConfigError, PublicationNotFound
+from pipelines.errors import ConfigError
 from pipelines.fill.records import Wanted
-from pipelines.knowledge import find_store, newest
+from pipelines.knowledge import published_store
 
 
 def configured_embedder(config: Config, *, actor: str) -> Wanted:
@@ -17,12 +17,7 @@ def configured_embedder(config: Config, *, actor: str) -> Wanted:
         ConfigError: A version of a model serves, and that is what is wanted.
         PublicationNotFound: Nothing is published yet.
     """
-    store = find_store(config.store_uri)
-    last = newest(store) if store else None
-    if last is None:
-        raise PublicationNotFound(
-            f"Nothing is published in {config.knowledge.store} yet.", hint="Run staleproof refresh."
-        )
+    _, last = published_store(config)
     if last.embedder:
         name, version = next(iter(last.embedder.items()))
         raise ConfigError(

@@ -52,6 +52,7 @@ from pipelines.knowledge.ledger import (
 )
 from pipelines.knowledge.memory import Known, known_documents, remember
 from pipelines.knowledge.pauses import Pause, end_pause, open_pauses, pauses, record_pause
+from pipelines.knowledge.published import published_store
 from pipelines.knowledge.quarantine import (
     QuarantineRow,
     Released,
@@ -190,6 +191,7 @@ __all__ = [
     "protecting",
     "publications",
     "published_documents",
+    "published_store",
     "put_in_quarantine",
     "quarantine",
     "readable_states",

@@ -13,7 +13,13 @@ import numpy as np
 
 from pipelines.config import Config
 from pipelines.errors import ConfigError, PublicationNotFound
-from pipelines.knowledge import Publication, Store, batches, find_store, newest, protecting
+from pipelines.knowledge import (
+    Publication,
+    Store,
+    batches,
+    protecting,
+    published_store,
+)
 from pipelines.quality.canaries import Canary, read_canaries
 from pipelines.records import Encoder, Happened, LoadEncoder, Progress, Vectors, ignore
 from pipelines.registry import checkout_model, find_version
@@ -95,12 +101,7 @@ def compare_models(
 def _read(
     config: Config, canaries: Sequence[Canary], now: datetime, run: str
 ) -> tuple[Passages, Publication]:
-    store = find_store(config.store_uri)
-    last = newest(store) if store else None
-    if store is None or last is None:
-        raise PublicationNotFound(
-            f"Nothing is published in {config.knowledge.store} yet.", hint="Run staleproof refresh."
-        )
+    store, last = published_store(config)
     with protecting(store, run=run, at=now) as protect:
         if not protect(last.state):
             raise PublicationNotFound(

@@ -1,33 +1,23 @@
 """Goes back to the former embedder and its index, by one row."""
 
-import dataclasses
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from typing import Any
 
 from pipelines.config import Config
-from pipelines.decide import opened
+from pipelines.decide import Restored, restore
 from pipelines.errors import PublicationNotFound, UnknownName
 from pipelines.knowledge import (
     Publication,
     Signed,
-    State,
     Store,
     Write,
-    all_taken_down,
     directly,
-    insert_until_won,
-    known_documents,
-    open_takedowns,
-    protecting,
     publications,
-    published_documents,
+    published_store,
     readable_states,
-    still_unknown,
-    tag,
-    withheld_of,
 )
-from pipelines.planning import Published, rules_on
+from pipelines.planning import Published
 from pipelines.promote.records import Demoted
 
 DEMOTION = "demotion"
@@ -52,47 +42,34 @@ def demote_model(config: Config, model: str, *, signed: Signed, write: Write = d
     """
     started = time.perf_counter()
     config.model(model)
-    store, _ = opened(config, write=write)
-    rules = rules_on(config, signed.at.date())
-    told: dict[str, tuple[Publication, Publication]] = {}
-    behind: dict[str, int] = {}
+    store, _ = published_store(config, write=write)
 
-    def row(protect: Callable[[State], bool], last: Publication) -> Publication:
+    def choose(last: Publication) -> Publication:
         if model not in last.embedder:
             raise UnknownName(
                 f"No version of {model} serves: {last.model} does.", hint="See staleproof models."
             )
-        target = _former(store, last)
-        if not protect(target.state):
-            raise _gone(target)
-        known = known_documents(store)
-        served, back = (published_documents(store, p.state) for p in (last, target))
-        withheld = withheld_of(
-            back,
-            newest=served,
-            rules=rules,
-            known=known,
-            taken_down=all_taken_down(open_takedowns(store).values()),
-        ) | still_unknown(frozenset(last.withheld), back, known)
-        told["row"] = last, target
-        behind.update(_behind(back, served))
-        return _row(last, target, withheld, behind, signed, model)
+        return _former(store, last)
 
-    with protecting(store, run=signed.run, at=signed.at) as protect:
-        new = insert_until_won(store, partial(row, protect))
-        if new is None:
-            raise PublicationNotFound("Nothing is published yet.", hint="Run staleproof refresh.")
-        # The clean-up that has just removed the target's tag may not know of this row yet.
-        tag(store, f"pub-{signed.run}", new.state)
-    last, target = told["row"]
+    def row(seen: Restored) -> dict[str, Any]:
+        version, target = seen.last.embedder[model], seen.target
+        return {
+            "kind": DEMOTION,
+            "reason": f"demotes {model}@{version}: back to the index of #{target.number}",
+            "models": seen.last.others | target.embedder,
+            "pinned": seen.last.pinned,
+            "counts": _behind(seen.back, seen.served),
+        }
+
+    new, seen = restore(config, store, signed=signed, choose=choose, gone=_gone, row=row)
     return Demoted(
         model=model,
-        version=last.embedder[model],
-        serves=target.embedder.get(model, target.model),
+        version=seen.last.embedder[model],
+        serves=seen.target.embedder.get(model, seen.target.model),
         publication=new.number,
-        restores=target.number,
+        restores=seen.target.number,
         withheld=len(new.withheld),
-        behind=behind,
+        behind=_behind(seen.back, seen.served),
         seconds=time.perf_counter() - started,
     )
 
@@ -133,31 +110,3 @@ def _behind(back: Mapping[str, Published], served: Mapping[str, Published]) -> d
         "changed": sum(back[uri].content_hash != served[uri].content_hash for uri in both),
         "deleted": len(set(back) - set(served)),
     }
-
-
-def _row(
-    last: Publication,
-    target: Publication,
-    withheld: frozenset[str],
-    behind: Mapping[str, int],
-    signed: Signed,
-    model: str,
-) -> Publication:
-    return dataclasses.replace(
-        target,
-        kind=DEMOTION,
-        at=signed.at,
-        run=signed.run,
-        actor=signed.actor,
-        reason=f"demotes {model}@{last.embedder[model]}: back to the index of #{target.number}",
-        models=last.others | target.embedder,
-        withheld=tuple(sorted(withheld)),
-        pinned=last.pinned,
-        restores=target.number,
-        restored=tuple(sorted(target.data_as_of)),
-        tokens_embedded=0,
-        counts=dict(behind),
-        deletions={},
-        lag={},
-        deletion_lag={},
-    )

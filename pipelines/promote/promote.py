@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.config import Config
-from pipelines.errors import ConfigError, PublicationNotFound, StaleproofError, UnknownName
+from pipelines.errors import ConfigError, StaleproofError, UnknownName
 from pipelines.fill import SERVES, Filled, FillEstimate, Wanted, estimate_fill, fill_generation
-from pipelines.knowledge import Publication, find_store, model_folder, newest
+from pipelines.knowledge import Publication, model_folder, published_store
 from pipelines.promote.records import VERDICT, Gate, Ports, Promoted, Request
 from pipelines.records import Happened, Progress, Step, call, ignore
 from pipelines.registry import Version
@@ -53,7 +53,7 @@ def promote_model(
     """
     ports = ports or Ports()
     found = _asked_for(config, request, ports)
-    last, gate = _published(config), read_gate(config, found, ports)
+    last, gate = published_store(config)[1], read_gate(config, found, ports)
     serves = last.embedder == {found.model: found.version}
     refused = _refused(request, last, found, gate)
     if refused is not None:
@@ -113,7 +113,7 @@ def why_refused(config: Config, request: Request, *, ports: Ports | None = None)
     """
     ports = ports or Ports()
     found = _asked_for(config, request, ports)
-    return _refused(request, _published(config), found, read_gate(config, found, ports))
+    return _refused(request, published_store(config)[1], found, read_gate(config, found, ports))
 
 
 def read_gate(config: Config, version: Version, ports: Ports) -> Gate | None:
@@ -135,16 +135,6 @@ def _asked_for(config: Config, request: Request, ports: Ports) -> Version:
     return ports.registry.find_version(
         config.root, config.model(request.model).name, request.version
     )
-
-
-def _published(config: Config) -> Publication:
-    store = find_store(config.store_uri)
-    last = newest(store) if store else None
-    if last is None:
-        raise PublicationNotFound(
-            f"Nothing is published in {config.knowledge.store} yet.", hint="Run staleproof refresh."
-        )
-    return last
 
 
 def _refused(

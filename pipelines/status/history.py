@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from pipelines.answers import published_store
 from pipelines.config import Config
 from pipelines.errors import PublicationNotFound
 from pipelines.knowledge import (
@@ -11,6 +10,7 @@ from pipelines.knowledge import (
     find_store,
     publications,
     published_documents,
+    published_store,
     readable_states,
 )
 

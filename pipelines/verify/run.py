@@ -8,8 +8,7 @@ from pathlib import Path
 
 from pipelines.config import Config
 from pipelines.embedding import load_encoder as load_by_name
-from pipelines.errors import PublicationNotFound
-from pipelines.knowledge import Publication, Store, find_store, publications
+from pipelines.knowledge import Publication, Store, publications, published_store
 from pipelines.records import Happened, LoadEncoder, Progress, Step, call, ignore
 from pipelines.sources import open_source
 from pipelines.verify.documents import verify_documents
@@ -52,11 +51,7 @@ def verify_knowledge(
         PublicationNotFound: Nothing is published yet.
         StoreFormat: The store has another format.
     """
-    store = find_store(config.store_uri)
-    if store is None or not publications(store):
-        raise PublicationNotFound(
-            f"Nothing is published in {config.knowledge.store} yet.", hint="Run staleproof refresh."
-        )
+    store, _ = published_store(config)
     work = _Work(config, store, now, run_id, sources, sample, step, on_event, load_encoder)
     for _ in range(LOOKS):
         before = versions(store)

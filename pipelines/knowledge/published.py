@@ -1,11 +1,12 @@
-"""What every decision starts from: the store, and what readers see."""
+"""What most uses of a store begin with: the store, and what readers see."""
 
 from pipelines.config import Config
 from pipelines.errors import PublicationNotFound
-from pipelines.knowledge import Publication, Store, Write, directly, find_store, newest
+from pipelines.knowledge.ledger import Publication, newest
+from pipelines.knowledge.store import Store, Write, directly, find_store
 
 
-def opened(config: Config, *, write: Write = directly) -> tuple[Store, Publication]:
+def published_store(config: Config, *, write: Write = directly) -> tuple[Store, Publication]:
     """The store and what readers see.
 
     Raises:
