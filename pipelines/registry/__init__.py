@@ -20,7 +20,6 @@ from pipelines.registry.places import remote_folder
 from pipelines.registry.publish import publish_version
 from pipelines.registry.reproduce import Reproduced, reproduce_version
 from pipelines.registry.retire import Retired, retire
-from pipelines.registry.share import share_versions
 from pipelines.registry.stages import changed, reproduce_stages, track
 from pipelines.registry.versions import (
     Version,
@@ -52,7 +51,6 @@ __all__ = [
     "reproduce_stages",
     "reproduce_version",
     "retire",
-    "share_versions",
     "track",
     "versions",
     "workspace",

@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.config import GatePolicy
 from pipelines.embedding import fingerprint
 from pipelines.training import Snapshot
-from pipelines.training.evaluate import read_questions
+from pipelines.training.evaluate import compared_models, read_questions, speed_and_size
 from pipelines.training.gate import judge
 from pipelines.training.intervals import interval
 from pipelines.training.kinds import kind_of
@@ -47,20 +47,12 @@ def judged(place: Place, snapshot: Snapshot, policy: GatePolicy) -> dict[str, An
 
 def _measured_again(place: Place, snapshot: Snapshot, weights: str) -> dict[str, Any]:
     """Speed and size, where DVC took the stage from its cache: a run that was stopped had done it."""
-    kind, champion = kind_of(snapshot), snapshot.champion_folder
-    models = {"base": kind.base_folder(snapshot), "challenger": place.weights}
-    models |= {} if champion is None else {"champion": champion}
+    kind = kind_of(snapshot)
+    models = compared_models(place, snapshot, kind.base_folder(snapshot))
     asked = read_questions(place.dataset / "questions.parquet")["held_out"]
-    figures = {
-        "latency_ms": kind.latency(models, [question.text for question in asked]),
-        "size_bytes": {name: _size(folder) for name, folder in models.items()},
-    }
+    figures = speed_and_size(models, asked, kind.latency)
     write_measured(place, "evaluate", figures, weights=weights)
     return figures
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _text(file: Path) -> str:

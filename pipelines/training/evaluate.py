@@ -51,17 +51,13 @@ def evaluate(
     rank, latency = ways
     questions = read_questions(place.dataset / "questions.parquet")
     _refuse_learned(place, snapshot, questions["held_out"])
-    models = _models(place, snapshot, base)
+    models = compared_models(place, snapshot, base)
     scores = _table(rank(snapshot, params, questions, models))
     shutil.rmtree(place.evaluation, ignore_errors=True)
     place.evaluation.mkdir(parents=True)
     _write_scores(place.evaluation, scores)
-    texts = [question.text for question in questions["held_out"]]
-    figures = {
-        "latency_ms": latency(models, texts),
-        "size_bytes": {name: _size(folder) for name, folder in models.items()},
-        "seconds": round(time.monotonic() - started, 1),
-    }
+    figures = speed_and_size(models, questions["held_out"], latency)
+    figures["seconds"] = round(time.monotonic() - started, 1)
     write_measured(place, "evaluate", figures, weights=fingerprint(place.weights))
 
 
@@ -75,10 +71,25 @@ def read_questions(path: Path) -> dict[str, list[Asked]]:
     return found
 
 
-def _models(place: Place, snapshot: Snapshot, base: Path) -> dict[str, Path]:
+def compared_models(place: Place, snapshot: Snapshot, base: Path) -> dict[str, Path]:
+    """The folders of base, champion (where a trained version is one) and challenger."""
     champion = snapshot.champion_folder
     between = {} if champion is None else {CHAMPION: champion}
     return {BASE: base, **between, CHALLENGER: place.weights}
+
+
+def speed_and_size(
+    models: Mapping[str, Path], asked: Sequence[Asked], latency: Latency
+) -> dict[str, Any]:
+    """Milliseconds for a question and bytes on disk, by model."""
+    return {
+        "latency_ms": latency(models, [question.text for question in asked]),
+        "size_bytes": {name: _size(folder) for name, folder in models.items()},
+    }
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _refuse_learned(place: Place, snapshot: Snapshot, asked: Sequence[Asked]) -> None:
@@ -156,7 +167,3 @@ def _recall_curve(scores: "pa.Table") -> list[tuple[str, int, float]]:
         for model, some in ranks.items()
         for k in range(1, 11)
     ]
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -33,9 +33,9 @@ from pipelines.registry import (
     reproduce_stages,
     reproduce_version,
     retire,
-    share_versions,
     versions,
 )
+from pipelines.registry.share import share_versions
 from tests.versioned import (
     MODEL,
     SNAPSHOT,
