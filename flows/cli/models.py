@@ -11,7 +11,6 @@ from rich.text import Text
 from flows.cli import versions
 from flows.cli.arguments import waiting_seconds
 from flows.cli.doors import Answer, Given, Session, actor, console_for
-from flows.cli.progress import shown_progress
 from flows.cli.words import counted
 
 if TYPE_CHECKING:
@@ -70,6 +69,7 @@ def compare(first: str, second: str, /, *, session: Given) -> Answer:
         second: The other one.
         session: Of this call.
     """
+    from flows.cli.progress import shown_progress
     from pipelines.models import compare_models
 
     with shown_progress() as listen:
@@ -97,6 +97,7 @@ def retrain(
         wait: How long to wait for another run that trains, e.g. 5m, 1h.
         session: Of this call.
     """
+    from flows.cli.progress import shown_progress
     from pipelines.promote import mend_stages
     from pipelines.retrain import Asked, plan_retrain, retrain_model
 
@@ -133,6 +134,7 @@ def promote(
         reason: Why; an override needs one.
         session: Of this call.
     """
+    from flows.cli.progress import shown_progress
     from pipelines.promote import Request, estimate_promotion, promote_model, why_refused
 
     config, ports = session.config(), _ports(session)
@@ -184,6 +186,7 @@ def fill(*, plan: bool = False, abort: bool = False, session: Given) -> Answer:
         abort: Give up every fill, also that of a promotion, and remove what it has embedded.
         session: Of this call.
     """
+    from flows.cli.progress import shown_progress
     from pipelines.fill import abort_fill, configured_embedder, estimate_fill, fill_generation
 
     config = session.config()
@@ -215,6 +218,7 @@ def reproduce(model: str, version: str, /, *, session: Given) -> Answer:
         version: Such as v0.0.2.
         session: Of this call.
     """
+    from flows.cli.progress import shown_progress
     from pipelines.registry import find_version, reproduce_version
     from pipelines.retrain import progress_of
 
