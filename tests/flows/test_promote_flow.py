@@ -17,7 +17,7 @@ from tests.flows.runs import ON_SERVER, events_of
 from tests.project import source
 from tests.retrained import BAD, MODEL, Retrained, retrained, tuned
 
-pytestmark = ON_SERVER
+pytestmark = [*ON_SERVER, pytest.mark.slow]
 
 
 class TooLong(HashEncoder):

@@ -17,7 +17,7 @@ from tests.flows.runs import ON_SERVER, artifacts_of, events_of, logs_of, run, t
 from tests.planted import text
 from tests.trained import LOSES, MODEL, Trained, has_ended, make_trained
 
-pytestmark = ON_SERVER
+pytestmark = [*ON_SERVER, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

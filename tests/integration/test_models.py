@@ -18,6 +18,8 @@ from tests.project import Project
 from tests.serving import let_in
 from tests.trained import LOSES, MODEL, Trained, make_trained
 
+pytestmark = pytest.mark.slow  # whole retrainings: `make test` has a minute for all of them
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:

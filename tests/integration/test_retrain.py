@@ -33,6 +33,8 @@ from tests.planted import text
 from tests.project import source
 from tests.trained import LOSES, MODEL, MODELS, Trained, has_ended, make_trained
 
+pytestmark = pytest.mark.slow  # whole retrainings: `make test` has a minute for all of them
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Trained:
