@@ -36,7 +36,7 @@ QUICK = {
     "heartbeat-lost": 10,
     "pending-too-long": 10,
     "nothing-runs": 15,
-    "asked-not-drained": 10,
+    "asked-not-drained": 30,  # a busy machine takes seconds from one event to the next
 }
 PROBE = "probe"
 LONG = 240
@@ -239,7 +239,7 @@ def test_people_are_told_of_a_source_that_was_asked_for_and_of_no_other(told: To
     found = told.of(f"{name}: a refresh was asked for and has not come")
     assert len(found) == 1, found
     said = found[0]
-    assert said.startswith(f"A webhook told of staleproof.source.{name}.asked, and within 10 s")
+    assert said.startswith(f"A webhook told of staleproof.source.{name}.asked, and within 30 s")
 
 
 def test_automations_are_there_once_however_often_they_are_applied(project: Deployed) -> None:
