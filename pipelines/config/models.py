@@ -293,6 +293,83 @@ class GatePolicy(Section):
     )
 
 
+class WatchPolicy(Section):
+    """Section ``[models.watch]`` of an entry of ``[[models]]``: when a version counts as stale."""
+
+    alpha: Number = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="chance that a version is ever called stale by statistics though nothing moved",
+    )
+    topic: Number = Field(default=0.1, ge=0, le=1, description="share of alpha: what is asked about")
+    novelty: Number = Field(
+        default=0.2, ge=0, le=1, description="share of alpha: questions unlike all before"
+    )
+    changes: Number = Field(
+        default=0.1, ge=0, le=1, description="share of alpha: how documents change"
+    )
+    golden: Number = Field(
+        default=0.2, ge=0, le=1, description="share of alpha: golden questions that get worse"
+    )
+    worth: Number = Field(
+        default=0.4, ge=0, le=1, description="share of alpha: tuned against base; all five sum to 1"
+    )
+    calibration: Whole = Field(
+        default=1000, ge=100, description="first questions, that later ones are compared with"
+    )
+    calibration_changes: Whole = Field(
+        default=100, ge=20, description="first changed documents, that later ones are compared with"
+    )
+    max_items: Whole = Field(
+        default=500, ge=1, description="questions that one look takes, drawn by hash"
+    )
+    min_looks: Whole = Field(
+        default=2, ge=1, description="looks with something new before statistics count"
+    )
+    min_items: Whole = Field(default=200, ge=1, description="items of a channel before it counts")
+    min_effect: Number = Field(
+        default=0.03, ge=0, le=1, description="a smaller part of questions that moved is no matter"
+    )
+    watch_exposure: Number = Field(
+        default=0.02, ge=0, le=1, description="part of what it learned that has changed: watch"
+    )
+    golden_drop: Number = Field(
+        default=0.02, ge=0, le=1, description="MRR@10 that golden questions may lose unremarked"
+    )
+    min_worth: Number = Field(
+        default=0.0,
+        ge=-1,
+        le=1,
+        description="stale once it surely gains less than so much MRR@10 over its base",
+    )
+    min_documents: Whole = Field(
+        default=20, ge=1, description="changed documents that were asked about before worth counts"
+    )
+    candidate: str = Field(
+        default="", description='a newer base, compared as well: any name or folder; "" = none'
+    )
+    max_passages: Whole = Field(
+        default=1000, ge=10, description="that a new question is looked for in"
+    )
+    wrong_answer_cost: Number = Field(
+        default=0.0, ge=0, description="of one wrong answer, in your currency (generators)"
+    )
+    retrain_cost: Number = Field(
+        default=0.0, ge=0, description="of one retraining beside its hours: review, risk"
+    )
+
+    @model_validator(mode="after")
+    def _alpha_is_spent_once(self) -> "WatchPolicy":
+        shares = (self.topic, self.novelty, self.changes, self.golden, self.worth)
+        if abs(sum(shares) - 1) > 1e-9:
+            raise ValueError(
+                "topic, novelty, changes, golden and worth that sum to 1: they share alpha; "
+                f"they sum to {sum(shares):g}"
+            )
+        return self
+
+
 ModelKind = Literal["embedder"]
 
 
@@ -332,6 +409,9 @@ class ModelConfig(Section):
     max_hours_a_month: Number = Field(default=24.0, ge=0, description="that they may take together")
     gate: GatePolicy = Field(
         default=GatePolicy(), description="what a new version must be to be promoted"
+    )
+    watch: WatchPolicy = Field(
+        default=WatchPolicy(), description="when the version in use counts as stale"
     )
 
 
@@ -416,6 +496,7 @@ TABLES: dict[str, type[Section]] = {
     "endpoints": Endpoint,
     "models": ModelConfig,
     "gate": GatePolicy,
+    "watch": WatchPolicy,
 }
 """What a list of tables holds, by its key."""
 

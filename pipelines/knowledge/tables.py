@@ -203,6 +203,52 @@ VERDICTS = pa.schema(
     ]
 )
 
+LOOKS = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("model", pa.string()),
+        _required("version", pa.string()),
+        _required("number", pa.int64()),
+        _required("look", pa.string()),
+        _required("at", TIME),
+        _required("publication", pa.int64()),
+        _required("observation", pa.string()),
+        _required("state", pa.string()),
+        _required("verdict", pa.string()),
+    ]
+)
+
+EVALUATIONS = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("model", pa.string()),
+        _required("version", pa.string()),
+        _required("channel", pa.string()),
+        _required("item", pa.string()),
+        _required("evidence", pa.string()),
+        _required("uri", pa.string()),
+        _required("domain", pa.string()),
+        _required("ours", pa.float64()),
+        _required("theirs", pa.float64()),
+        _required("look", pa.string()),
+        _required("at", TIME),
+    ]
+)
+
+REFERENCES = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("model", pa.string()),
+        _required("version", pa.string()),
+        _required("channel", pa.string()),
+        _required("part", pa.string()),
+        _required("position", pa.int64()),
+        _required("vector", pa.list_(pa.float32())),
+        _required("look", pa.string()),
+        _required("at", TIME),
+    ]
+)
+
 SIDE_TABLES = {
     "documents": DOCUMENTS,
     "vectors": VECTORS,
@@ -216,6 +262,9 @@ SIDE_TABLES = {
     "pauses": PAUSES,
     "health": HEALTH,
     "verdicts": VERDICTS,
+    "looks": LOOKS,
+    "evaluations": EVALUATIONS,
+    "references": REFERENCES,
 }
 
 KEYS = {
@@ -224,6 +273,9 @@ KEYS = {
     "holds": "id",
     "health": "subject",
     "verdicts": "id",
+    "looks": "id",
+    "evaluations": "id",
+    "references": "id",
 }
 """Primary keys that are declared, so that two concurrent inserts of one key leave one row."""
 
