@@ -50,6 +50,7 @@ from pipelines.knowledge.ledger import (
     newest,
     publications,
 )
+from pipelines.knowledge.looks import LookRow, keep_look, looks
 from pipelines.knowledge.memory import Known, known_documents, remember
 from pipelines.knowledge.pauses import Pause, end_pause, open_pauses, pauses, record_pause
 from pipelines.knowledge.published import published_store
@@ -119,6 +120,7 @@ __all__ = [
     "HoldRow",
     "Holder",
     "Known",
+    "LookRow",
     "Next",
     "Pause",
     "Publication",
@@ -174,12 +176,14 @@ __all__ = [
     "is_aborted",
     "is_ahead",
     "is_tagged",
+    "keep_look",
     "kept_states",
     "known_documents",
     "last_complete",
     "lift",
     "lock_holder",
     "logged_queries",
+    "looks",
     "measured",
     "model_folder",
     "newest",
