@@ -1,7 +1,7 @@
 """What the user decided, read from ``staleproof.toml`` and the environment."""
 
 from pipelines.config.endpoints import add_endpoint
-from pipelines.config.loader import load_config
+from pipelines.config.loader import load_config, read_table
 from pipelines.config.models import (
     Action,
     AuditPolicy,
@@ -20,6 +20,7 @@ from pipelines.config.models import (
     QueriesPolicy,
     ServerConfig,
     SourceRule,
+    WatchPolicy,
     WebhookConfig,
     describe,
     nearest,
@@ -45,11 +46,13 @@ __all__ = [
     "QueriesPolicy",
     "ServerConfig",
     "SourceRule",
+    "WatchPolicy",
     "WebhookConfig",
     "add_endpoint",
     "describe",
     "load_config",
     "nearest",
     "parse_duration",
+    "read_table",
     "template",
 ]

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -33,6 +33,8 @@ _ALLOWED = {
     "model_attributes_type": "a table",
     "less_than_equal": "at most {le}",
     "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "greater_than": "greater than {gt}",
     "value_error": "{error}",
     "literal_error": "{expected}",
     "union_tag_invalid": "one of {expected_tags}",
@@ -40,6 +42,7 @@ _ALLOWED = {
 """What pydantic found wrong, by its type -> what may stand there."""
 
 _Origins = dict[tuple[str, str], str]
+_Table = TypeVar("_Table", bound=Section)
 
 
 def load_config(path: Path | None = None, *, env: Mapping[str, str] = os.environ) -> Config:
@@ -83,6 +86,34 @@ def check_text(text: str, file: Path) -> None:
     except ValidationError as error:
         found = error.errors(include_url=False)
         raise _as_error([_problem(detail, data, file, {}) for detail in found]) from None
+
+
+def read_table(file: Path, place: tuple[str, ...], over: _Table) -> _Table:
+    """One table of the configuration out of a file that holds nothing else.
+
+    Args:
+        file: TOML, such as ``[models.watch]`` and some of its keys.
+        place: Where the table is in it: ``("models", "watch")``.
+        over: What holds for the keys that it leaves out.
+
+    Raises:
+        ConfigError: There is no such file, or something in it is wrong.
+    """
+    name = ".".join(place)
+    hint = f"It holds a table [{name}] and the keys that are other than in the configuration."
+    if not file.is_file():
+        raise ConfigError(f"There is no file {file}.", hint=hint)
+    data = _parse(_read(file), file)
+    found: Any = data
+    for key in place:
+        found = found[key] if isinstance(found, dict) and list(found) == [key] else None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file} is not one table [{name}].", hint=hint)
+    try:
+        return type(over).model_validate({**over.model_dump(), **found})
+    except ValidationError as error:
+        details = [{**detail, "loc": (*place, *detail["loc"])} for detail in error.errors()]
+        raise _as_error([_problem(one, data, file, {}) for one in details]) from None  # type: ignore[arg-type]
 
 
 def _as_error(problems: list[str]) -> ConfigError:

@@ -86,11 +86,6 @@ class EmbedderConfig(Section):
     )
     batch_size: Whole = Field(default=32, ge=1, description="passages encoded at a time")
 
-    def resolved_model(self, root: Path) -> str:
-        """The model's folder where the name is one below ``root``, else the name as it is."""
-        folder = root / self.model
-        return str(folder) if folder.is_dir() else self.model
-
 
 class Limits(Section):
     """Section ``[limits]``."""
@@ -302,7 +297,9 @@ class WatchPolicy(Section):
         lt=1,
         description="chance that a version is ever called stale by statistics though nothing moved",
     )
-    topic: Number = Field(default=0.1, ge=0, le=1, description="share of alpha: what is asked about")
+    topic: Number = Field(
+        default=0.1, ge=0, le=1, description="share of alpha: what is asked about"
+    )
     novelty: Number = Field(
         default=0.2, ge=0, le=1, description="share of alpha: questions unlike all before"
     )

@@ -19,11 +19,15 @@ from pipelines.config.models import (
     Settings,
     SourceKeys,
     SourceRule,
+    WatchPolicy,
     WebhookConfig,
 )
 
 _Line = tuple[str, str]
 """What TOML reads, and the comment beside it."""
+
+_POLICIES: dict[str, type[BaseModel]] = {"gate": GatePolicy, "watch": WatchPolicy}
+"""Tables of their own below an entry of ``[[models]]``."""
 
 _HEAD = """\
 # The configuration of a knowledge base. Paths are relative to this file. A line that is left out
@@ -98,12 +102,16 @@ def _endpoint(source: str) -> str:
 
 
 def _model(knowledge: str) -> str:
-    keys = [key for key in ModelConfig.model_fields if key != "gate"]  # a table of its own
     given = {"name": f"{knowledge}-embedder"}
+    keys = [key for key in ModelConfig.model_fields if key not in _POLICIES]
     head = ("[[models]]", Settings.model_fields["models"].description or "")
-    gate = ("[models.gate]", ModelConfig.model_fields["gate"].description or "")
-    policy = _lines(GatePolicy, GatePolicy.model_fields, {})
-    return _aligned([head, *_lines(ModelConfig, keys, given)]) + "\n" + _aligned([gate, *policy])
+    policies = [_policy(name, policy) for name, policy in _POLICIES.items()]
+    return "\n".join([_aligned([head, *_lines(ModelConfig, keys, given)]), *policies])
+
+
+def _policy(name: str, policy: type[BaseModel]) -> str:
+    head = (f"[models.{name}]", ModelConfig.model_fields[name].description or "")
+    return _aligned([head, *_lines(policy, policy.model_fields, {})])
 
 
 def _example(lines: list[_Line]) -> str:

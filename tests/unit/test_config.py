@@ -16,6 +16,7 @@ from pipelines.config import (
     describe,
     load_config,
     parse_duration,
+    read_table,
     template,
 )
 from pipelines.config.models import (
@@ -26,6 +27,7 @@ from pipelines.config.models import (
     ModelConfig,
     Settings,
     SourceRule,
+    WatchPolicy,
 )
 from pipelines.config.values import mask_password
 from pipelines.errors import ConfigError, UnknownName
@@ -38,6 +40,7 @@ FILES = (
 )
 MODEL = '[[models]]\nname = "tuned"\n'
 GATE = MODEL + "[models.gate]\n"
+WATCH = MODEL + "[models.watch]\n"
 GIT = '[[sources]]\nname = "wiki"\nkind = "git"\nurl = "../w"\ndomain = "x"\nlabels = ["public"]\n'
 
 
@@ -91,6 +94,19 @@ def test_defaults_of_a_model_are_the_documented_ones(tmp_path: Path) -> None:
     assert model.cooldown == timedelta(days=7)
     assert (gate.min_gain, gate.max_domain_loss, gate.min_questions) == (0, 0.05, 30)
     assert (gate.max_forgetting, gate.max_latency) == (0.02, 1.5)
+
+
+def test_defaults_of_watching_a_model_are_the_documented_ones(tmp_path: Path) -> None:
+    watch = load(tmp_path, KNOWLEDGE + MODEL).model("tuned").watch
+    assert watch.alpha == 0.05
+    assert (watch.topic, watch.novelty, watch.changes) == (0.1, 0.2, 0.1)
+    assert (watch.golden, watch.worth) == (0.2, 0.4)
+    assert (watch.calibration, watch.calibration_changes) == (1000, 100)
+    assert (watch.max_items, watch.max_passages) == (500, 1000)
+    assert (watch.min_looks, watch.min_items, watch.min_documents) == (2, 200, 20)
+    assert (watch.min_effect, watch.watch_exposure) == (0.03, 0.02)
+    assert (watch.golden_drop, watch.min_worth, watch.candidate) == (0.02, 0, "")
+    assert (watch.wrong_answer_cost, watch.retrain_cost) == (0, 0)
 
 
 def test_former_index_is_kept_as_long_as_the_longest_model_asks(tmp_path: Path) -> None:
@@ -273,6 +289,9 @@ HOOK = (
         (KNOWLEDGE + GATE + "min_gian = 0", "models[tuned].gate.min_gian: unknown key; did you m"),
         (KNOWLEDGE + GATE + "max_latency = 0.5", "gate.max_latency = 0.5: must be at least 1"),
         (KNOWLEDGE + GATE + "max_forgetting = 2", "gate.max_forgetting = 2: must be at most 1"),
+        (KNOWLEDGE + WATCH + "alhpa = 1", "models[tuned].watch.alhpa: unknown key; did you mean a"),
+        (KNOWLEDGE + WATCH + "alpha = 0", "watch.alpha = 0: must be greater than 0"),
+        (KNOWLEDGE + WATCH + "golden = 0.5", "that sum to 1: they share alpha; they sum to 1.3"),
         (KNOWLEDGE + "[[models]]", "models[#1].name: missing"),
         (KNOWLEDGE + "[prices]\ntrain_hour = -1", "prices.train_hour = -1: must be at least 0"),
         (KNOWLEDGE + "[sources]", "sources = {}: must be a list"),
@@ -360,14 +379,10 @@ def test_wrong_value_of_a_variable_names_the_variable_not_the_file(tmp_path: Pat
 
 
 def test_relative_places_start_from_the_file(tmp_path: Path) -> None:
-    (tmp_path / "my-model").mkdir()
-    text = KNOWLEDGE + '[embedder]\nmodel = "my-model"\n' + FILES
-    config = load(tmp_path, text)
+    config = load(tmp_path, KNOWLEDGE + FILES)
     source = config.sources[0]
     assert isinstance(source, FilesSource)
     assert source.resolved_path(config.root) == tmp_path / "d"
-    assert config.embedder.resolved_model(config.root) == str(tmp_path / "my-model")
-    assert config.embedder.resolved_model(tmp_path / "elsewhere") == "my-model"
 
 
 def test_store_with_a_scheme_stays_as_it_is(tmp_path: Path) -> None:
@@ -481,6 +496,7 @@ def test_template_shows_every_key_with_its_default(tmp_path: Path, kind: Any) ->
     assert shown["webhook"]["endpoints"][0].keys() == Endpoint.model_fields.keys()
     assert shown["models"][0].keys() == ModelConfig.model_fields.keys()
     assert shown["models"][0]["gate"].keys() == GatePolicy.model_fields.keys()
+    assert shown["models"][0]["watch"].keys() == WatchPolicy.model_fields.keys()
     for section in shown.keys() - {"sources", "domains", "models"}:
         model = Settings.model_fields[section].annotation
         assert shown[section].keys() == model.model_fields.keys()  # type: ignore[union-attr]
@@ -488,6 +504,42 @@ def test_template_shows_every_key_with_its_default(tmp_path: Path, kind: Any) ->
     least = least.replace('"d"', '"some/where"').replace("../w", "some/where")
     least += MODEL.replace("tuned", "kb-embedder")
     assert load(tmp_path, text) == load(tmp_path, KNOWLEDGE + least)
+
+
+POLICY = ("models", "watch")
+
+
+def test_policy_of_a_file_is_laid_over_the_one_in_force(tmp_path: Path) -> None:
+    file = tmp_path / "bold.toml"
+    file.write_text("[models.watch]\nalpha = 0.2\n")
+    assert read_table(file, POLICY, WatchPolicy(min_looks=5)) == WatchPolicy(alpha=0.2, min_looks=5)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[models.watch]\nalhpa = 1", "models.watch.alhpa: unknown key; did you mean alpha?"),
+        ("[models.watch]\nalpha = 2", "models.watch.alpha = 2: must be less than 1"),
+        ("[models.watch]\ngolden = 0.5", "they sum to 1.3"),
+        ("alpha = 0.2", "is not one table [models.watch]"),
+        ("[models.watch]\n[models.gate]", "is not one table [models.watch]"),
+        ("models.watch = 5", "is not one table [models.watch]"),
+        ("models = 5", "is not one table [models.watch]"),
+        ("[models.watch", "not valid TOML"),
+    ],
+)
+def test_mistake_in_a_policy_names_file_and_key(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "bold.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as told:
+        read_table(file, POLICY, WatchPolicy())
+    assert said in told.value.message
+    assert str(file) in told.value.message
+
+
+def test_policy_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no file"):
+        read_table(tmp_path / "none.toml", POLICY, WatchPolicy())
 
 
 def test_template_with_its_examples_switched_on_is_valid() -> None:
