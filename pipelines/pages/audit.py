@@ -1,21 +1,13 @@
 """One audit as one page: what was expected, what was there, and how it went before."""
 
-import base64
-import functools
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
+from pipelines.pages.html import moment, number, rendered
 from pipelines.pages.sparkline import Sparkline, sparkline
 from pipelines.quality.columns import PUBLICATION
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-HERE = Path(__file__).parent
 
 
 def audit_page(data: Mapping[str, Any]) -> str:
@@ -25,15 +17,13 @@ def audit_page(data: Mapping[str, Any]) -> str:
         data: As ``AuditReport.to_dict`` gives it; with ``scope`` = "changes" where no more than
             what a publication changed was checked.
     """
-    css = (HERE / "page.css").read_text("utf-8")
     verdicts = failing_first(data["verdicts"])
-    return _template().render(
-        css=css,
-        policy=_policy(css),
+    return rendered(
+        "audit.html",
         data=data,
         changes_only=is_of_changes(data),
         sentence=outcome(data),
-        at=_moment(data["at"]),
+        at=moment(datetime.fromisoformat(data["at"])),
         verdicts=verdicts,
         failing=[v for v in verdicts if v["rows"]],
         sources=[_source(name, data) for name in sorted(data["measures"])],
@@ -125,46 +115,3 @@ def _source(name: str, data: Mapping[str, Any]) -> _Source:
 def _in_order(columns: Mapping[str, Any]) -> list[str]:
     """Known columns as the suite's description has them, then the others."""
     return [c for c in PUBLICATION if c in columns] + [c for c in columns if c not in PUBLICATION]
-
-
-def number(value: float | None) -> str:
-    """A number as people read it; a dash for None."""
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
-def _moment(at: str) -> str:
-    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _policy(css: str) -> str:
-    """Nothing may be loaded, sent or run; these very styles may be applied."""
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-
-
-@functools.cache
-def _template() -> "Template":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_printable,
-    )
-    return environment.get_template("audit.html")
-
-
-def _printable(value: Any) -> Any:
-    """Names come from other people: what cannot be seen in them is spelled out."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    return "".join(c if c.isprintable() else _spelled(c) for c in value)
-
-
-def _spelled(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode("ascii")

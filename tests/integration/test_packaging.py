@@ -58,7 +58,12 @@ def test_wheel_holds_both_packages_and_nothing_else(site: Path) -> None:
 
 
 def test_wheel_holds_what_is_read_beside_the_code(site: Path) -> None:
-    beside = ["quality/builtin/documents.json", "pages/audit.html", "pages/page.css"]
+    beside = [
+        "quality/builtin/documents.json",
+        "pages/audit.html",
+        "pages/watch.html",
+        "pages/page.css",
+    ]
     assert all((site / "pipelines" / path).is_file() for path in beside)
     beside = ["ops/prefect.yaml", "ops/infra/automations/run-again.yaml"]
     assert all((site / "flows" / path).is_file() for path in beside)
