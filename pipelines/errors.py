@@ -21,9 +21,11 @@ StaleproofError
 └── StoreError
     ├── RefreshRunning *       another refresh holds the lock
     ├── FillRunning *          another run fills the index of this embedder
+    ├── WatchRunning *         another run looks at the models
     ├── FillFailed             an index cannot be filled, or was given up; readers see nothing of it
     ├── Overtaken *            somebody else published meanwhile; nothing is lost
     ├── EmbedderMismatch       the weights found are not the ones that made the vectors
+    ├── EmbedderChanged        they are, and give other vectors than before
     ├── PublicationNotFound    no such publication, or its files are gone
     └── StoreFormat            the store was written in another format
 
@@ -129,6 +131,13 @@ class FillRunning(StoreError):
     exit_code = 4
 
 
+class WatchRunning(StoreError):
+    """Another run looks at the models of this store."""
+
+    retryable = True
+    exit_code = 4
+
+
 class FillFailed(StoreError):
     """An index cannot be filled with an embedder, or was given up; readers see nothing of it."""
 
@@ -142,6 +151,10 @@ class Overtaken(StoreError):
 
 class EmbedderMismatch(StoreError):
     """The weights found are not the ones that made the vectors of the store."""
+
+
+class EmbedderChanged(StoreError):
+    """The embedder gives other vectors than before, by the same weights: the index would be two."""
 
 
 class PublicationNotFound(StoreError):

@@ -2,6 +2,7 @@
 
 from pipelines.knowledge.audits import AuditRow, audits, audits_until, measured, record_audit
 from pipelines.knowledge.compare import Difference, changed_rows, difference, rows_at
+from pipelines.knowledge.evaluations import Evaluation, evaluated, keep_evaluations
 from pipelines.knowledge.fills import (
     begin_fill,
     end_fill,
@@ -50,7 +51,7 @@ from pipelines.knowledge.ledger import (
     newest,
     publications,
 )
-from pipelines.knowledge.looks import LookRow, keep_look, looks
+from pipelines.knowledge.looks import LookRow, forget_watched, keep_look, looks, watch_lock
 from pipelines.knowledge.memory import Known, known_documents, remember
 from pipelines.knowledge.pauses import Pause, end_pause, open_pauses, pauses, record_pause
 from pipelines.knowledge.published import published_store
@@ -64,7 +65,14 @@ from pipelines.knowledge.quarantine import (
     released,
     try_again,
 )
-from pipelines.knowledge.queries import Query, QueryLog, logged_queries
+from pipelines.knowledge.queries import (
+    AskedQuery,
+    Query,
+    QueryLog,
+    asked_between,
+    first_hits,
+    logged_queries,
+)
 from pipelines.knowledge.readers import (
     Next,
     Reader,
@@ -74,6 +82,7 @@ from pipelines.knowledge.readers import (
     readers,
     reading,
 )
+from pipelines.knowledge.references import Reference, keep_references, references
 from pipelines.knowledge.retention import clean_up, kept_states, protecting, readable_states
 from pipelines.knowledge.scans import (
     Scan,
@@ -112,9 +121,11 @@ __all__ = [
     "DROPPED",
     "OPEN",
     "WITHHELD",
+    "AskedQuery",
     "AuditRow",
     "Candidate",
     "Difference",
+    "Evaluation",
     "Filter",
     "HealthRow",
     "HoldRow",
@@ -128,6 +139,7 @@ __all__ = [
     "Query",
     "QueryLog",
     "Reader",
+    "Reference",
     "Released",
     "Scan",
     "Signed",
@@ -141,6 +153,7 @@ __all__ = [
     "answer_announcement",
     "append",
     "as_of",
+    "asked_between",
     "audits",
     "audits_until",
     "batches",
@@ -158,15 +171,18 @@ __all__ = [
     "earlier_states",
     "end_fill",
     "end_pause",
+    "evaluated",
     "fill_lock",
     "find_hold",
     "find_publication",
     "find_store",
+    "first_hits",
     "follow_takedowns",
     "forget_holder",
     "forget_mended",
     "forget_spilled",
     "forget_told",
+    "forget_watched",
     "found_right",
     "freshness",
     "front_matter_text",
@@ -176,7 +192,9 @@ __all__ = [
     "is_aborted",
     "is_ahead",
     "is_tagged",
+    "keep_evaluations",
     "keep_look",
+    "keep_references",
     "kept_states",
     "known_documents",
     "last_complete",
@@ -206,6 +224,7 @@ __all__ = [
     "record_pause",
     "record_scans",
     "record_verdict",
+    "references",
     "refresh_lock",
     "release",
     "released",
@@ -231,6 +250,7 @@ __all__ = [
     "unusual",
     "vectors_in",
     "verdicts",
+    "watch_lock",
     "withdraw",
     "withheld_of",
 ]

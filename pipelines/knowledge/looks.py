@@ -1,15 +1,22 @@
 """The ``looks`` table: what each look at a version saw, what has accumulated, what it said."""
 
+import contextlib
 import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from pipelines.knowledge.side import Row, insert_new, rows
+from pipelines.errors import WatchRunning
+from pipelines.knowledge.side import Row, delete_rows, insert_new, rows
 from pipelines.knowledge.store import Store
-from pipelines.knowledge.tables import quoted
+from pipelines.knowledge.tables import among, quoted
+from pipelines.locks import held, holder_in_words
 
 TABLE = "looks"
+OF_VERSIONS = ("looks", "evaluations", "references")
+"""Tables whose rows go with the version that they are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,39 @@ def keep_look(store: Store, look: LookRow) -> bool:
         "verdict": json.dumps(look.verdict, sort_keys=True),
     }
     return insert_new(store, TABLE, row)
+
+
+@contextlib.contextmanager
+def watch_lock(
+    store: Store, *, run: str, now: datetime, wait_seconds: float = 0.0
+) -> Iterator[None]:
+    """Holds the lock of those who look at the models of a store.
+
+    It saves work; that a look counts once does not rest on it.
+
+    Raises:
+        WatchRunning: Somebody else holds it (still, after ``wait_seconds``); names the holder.
+    """
+    path = Path(store.uri) / "watch.lock"
+    about = path.with_suffix(".holder.json")
+    with held(
+        path,
+        about,
+        run=run,
+        now=now,
+        wait_seconds=wait_seconds,
+        busy=lambda: WatchRunning(
+            f"Somebody else looks at the models of this store{holder_in_words(about)}.",
+            hint="Nothing was done; try again later.",
+        ),
+    ):
+        yield
+
+
+def forget_watched(store: Store, model: str, versions: Collection[str]) -> None:
+    """Deletes what was seen of versions of a model that are no more; what was said stays."""
+    for name in sorted({*OF_VERSIONS} & store.names()) if versions else ():
+        delete_rows(store, name, f"model = {quoted(model)} AND {among('version', versions)}")
 
 
 def _look(row: Row) -> LookRow:

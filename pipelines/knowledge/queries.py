@@ -1,14 +1,18 @@
 """The ``queries`` table: what was asked, as vectors; the words only by policy."""
 
 import contextlib
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
-from pipelines.knowledge.side import READ, add_rows, compact, forget_versions, rows
+import numpy as np
+
+from pipelines.knowledge.side import READ, add_rows, before, compact, forget_versions, rows
 from pipelines.knowledge.store import Store
+from pipelines.knowledge.tables import quoted
 from pipelines.records import Vectors
 
 BUFFERED = 100
@@ -86,3 +90,48 @@ def logged_queries(store: Store) -> list[dict[str, Any]]:
     """All questions, oldest first."""
     found = rows(store, "queries")
     return sorted(found, key=lambda row: row["at"].astimezone(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuery:
+    """A question as a watch sees it, without words."""
+
+    id: str
+    at: datetime
+    vector: Vectors
+    """``(d,)`` float32."""
+    first: str | None
+    """Uri of the nearest passage's document; None where it is not known."""
+
+
+def asked_between(
+    store: Store, fingerprint: str, *, since: datetime, until: datetime
+) -> list[AskedQuery]:
+    """The questions that one embedder was asked from ``since`` to before ``until``, oldest first."""
+    where = (
+        f"fingerprint = {quoted(fingerprint)} AND vector IS NOT NULL"
+        f" AND NOT ({before('at', since)}) AND {before('at', until)}"
+    )
+    found = [
+        AskedQuery(
+            row["id"],
+            row["at"].astimezone(UTC),
+            np.asarray(row["vector"], dtype=np.float32),
+            row["hits"][0] if row["hits"] else None,
+        )
+        for row in _selected(store, where, ["id", "at", "vector", "hits"])
+    ]
+    return sorted(found, key=lambda one: (one.at, one.id))
+
+
+def first_hits(store: Store, *, since: datetime) -> Counter[str]:
+    """How often each document was the nearest to a question, since a time."""
+    where = f"NOT ({before('at', since)})"
+    return Counter(row["hits"][0] for row in _selected(store, where, ["hits"]) if row["hits"])
+
+
+def _selected(store: Store, where: str, columns: list[str]) -> list[dict[str, Any]]:
+    table = store.table("queries")
+    if not table.count_rows():
+        return []
+    return list(table.search().where(where).select(columns).to_arrow().to_pylist())
