@@ -1,0 +1,137 @@
+"""Each channel under a policy: how much its evidence weighs, and whether it counts yet.
+
+Alpha is shared between all channels once, by weight: a channel calls for attention when its own
+martingale reaches ``1 / (alpha * weight)``. Martingales of different channels are never averaged:
+each is one in what it alone has seen. So the chance that any of them ever calls for it in an
+unchanged world is at most alpha, for the life of a version.
+
+A policy may be changed between looks. What has accumulated stays, only the thresholds move; the
+chance of a false call is then at most the largest alpha that was ever set, if it was not chosen
+for the evidence that was already to be seen.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.config import WatchPolicy
+from pipelines.drift.bets import Bets, against, bounds
+from pipelines.drift.conformal import Bag, effect
+from pipelines.drift.records import BETS, BINNED
+from pipelines.drift.state import State
+
+Name = Literal["topic", "novelty", "changes", "golden", "worth", "candidate"]
+
+UNITS = {"changes": "changed documents", "golden": "golden questions"}
+"""What the items of a channel are; of worth and candidate documents, of the others questions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One channel after a look."""
+
+    name: Name
+    weight: float
+    """Its share of alpha, above 0."""
+    threshold: float
+    evidence: float
+    items: int
+    effect: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    limit: float | None = None
+    """The mean that scores are held against."""
+    missing: str = ""
+    """What has to come before it counts."""
+    matters: bool = True
+    """Whether what moved is large enough to matter."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether its evidence may be acted upon."""
+        return not self.missing and self.matters
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether the threshold is reached."""
+        return self.counts and self.evidence >= self.threshold
+
+    @property
+    def weighs(self) -> float:
+        """Evidence by weight: what all channels can be compared by."""
+        return self.weight * self.evidence if self.counts else 0.0
+
+
+def weights(policy: WatchPolicy) -> dict[Name, float]:
+    """The share of alpha of each channel; a candidate has half of what worth has without it."""
+    worth = policy.worth / 2 if policy.candidate else policy.worth
+    return {
+        "topic": policy.topic,
+        "novelty": policy.novelty,
+        "changes": policy.changes,
+        "golden": policy.golden,
+        "worth": worth,
+        "candidate": worth if policy.candidate else 0.0,
+    }
+
+
+def channels(state: State, policy: WatchPolicy) -> tuple[Channel, ...]:
+    """All channels that have a weight."""
+    shares = {name: share for name, share in weights(policy).items() if share > 0}
+    return tuple(
+        _binned(state, policy, name, share) if name in BINNED else _bet(state, policy, name, share)
+        for name, share in shares.items()
+    )
+
+
+def unit(name: str) -> str:
+    """What the items of a channel are."""
+    return UNITS.get(name, "documents" if name in BETS else "questions")
+
+
+def _binned(state: State, policy: WatchPolicy, name: Name, share: float) -> Channel:
+    bag: Bag | None = state.bags.get(name)
+    items = bag.items if bag else 0
+    moved = effect(bag) if bag else 0.0
+    missing = _looks_missing(state, policy)
+    if bag is None:
+        missing = f"no first {unit(name)} to compare with yet"
+    elif items < policy.min_items:
+        missing = f"{items} of {policy.min_items} {unit(name)}"
+    return Channel(
+        name=name,
+        weight=share,
+        threshold=1 / (policy.alpha * share),
+        evidence=bag.evidence if bag else 1.0,
+        items=items,
+        effect=moved if items else None,
+        missing=missing,
+        matters=moved >= policy.min_effect,
+    )
+
+
+def _bet(state: State, policy: WatchPolicy, name: Name, share: float) -> Channel:
+    bets = state.bets.get(name, Bets())
+    limit = -policy.golden_drop if name == "golden" else policy.min_worth
+    least = 1 if name == "golden" else policy.min_documents
+    threshold = 1 / (policy.alpha * share)
+    lower, upper = bounds(bets, threshold) if bets.items else (None, None)
+    missing = _looks_missing(state, policy)
+    if bets.items < least:
+        missing = f"{bets.items} of {least} {unit(name)}"
+    return Channel(
+        name=name,
+        weight=share,
+        threshold=threshold,
+        evidence=against(bets, limit),
+        items=bets.items,
+        effect=bets.mean if bets.items else None,
+        lower=lower,
+        upper=upper,
+        limit=limit,
+        missing=missing,
+    )
+
+
+def _looks_missing(state: State, policy: WatchPolicy) -> str:
+    few = state.looks < policy.min_looks
+    return f"{state.looks} of {policy.min_looks} looks" if few else ""

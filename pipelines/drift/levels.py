@@ -1,0 +1,127 @@
+"""Fresh, watch or stale: what follows from the evidence, and what it takes to go back.
+
+- Stale at once: something that it learned from may no longer be learned from.
+- Stale by evidence: golden questions got worse, or it gains too little over its base (or over a
+  candidate). Stale stays, whatever comes, until another version serves.
+- Stale by money, for a generator: the expected loss has reached the cost of a retraining, which is
+  at most twice the cost of the best moment known in hindsight (ski rental).
+- Watch: documents that it learned from have changed, or other questions come, or other changes, or
+  there is a quarter of the evidence for anything. For an embedder none of this means that it got
+  worse: it means "evaluate now". It ends after three looks that give no cause.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from pipelines.config import WatchPolicy
+from pipelines.drift import words
+from pipelines.drift.channels import Channel
+from pipelines.drift.records import BETS, BINNED
+from pipelines.drift.state import State
+
+Kind = Literal["embedder", "generator"]
+
+WATCH = 5.0
+"""Evidence by weight from which on a version is watched; 20 is evidence at an alpha of 0.05."""
+CALM = WATCH / 2
+"""A look with less evidence than this, and nothing else to watch, is a calm one."""
+CALM_LOOKS = 3
+"""On end, until what is watched is fresh again."""
+
+
+def price(policy: WatchPolicy, cost: float | None) -> float | None:
+    """Of one retraining: its hours, which the caller knows, and the rest; None: unknown."""
+    return ((cost or 0.0) + policy.retrain_cost) or None
+
+
+def charged(
+    state: State, queries: int, found: Sequence[Channel], policy: WatchPolicy, kind: Kind
+) -> State:
+    """With the expected loss since the look before; an embedder has none.
+
+    Answers that rest on what has changed are taken for wrong, and so is the part of golden
+    questions that got surely worse.
+    """
+    if kind == "embedder":
+        return state
+    upper = next((one.upper for one in found if one.name == "golden"), None)
+    worse = max(0.0, -upper) if upper is not None else 0.0
+    rate = queries * policy.wrong_answer_cost * (state.exposure + worse)
+    return replace(state, loss_rate=rate, debt=state.debt + rate)
+
+
+def levelled(
+    state: State,
+    withdrawn: Sequence[str],
+    found: Sequence[Channel],
+    policy: WatchPolicy,
+    kind: Kind,
+    cost: float | None,
+) -> State:
+    """With the level that follows; once a look.
+
+    Args:
+        state: With all that this look has brought.
+        withdrawn: Uris that it learned from and may not be learned from today.
+        found: Its channels.
+        policy: Says what counts.
+        kind: Of the model.
+        cost: Of the hours of one retraining.
+    """
+    causes = _causes(state, withdrawn, found, policy)
+    if kind == "generator":
+        causes = _in_debt(state, found, price(policy, cost)) | causes
+    if causes:
+        return replace(state, level="stale", calm=0, causes=causes)
+    if watched(state, found, policy):
+        return replace(state, level="watch", calm=0)
+    if state.level == "fresh":
+        return state
+    calm = state.calm + 1 if all(one.weighs < CALM for one in found) else 0
+    if calm < CALM_LOOKS:
+        return replace(state, calm=calm)
+    return replace(state, level="fresh", calm=0)
+
+
+def watched(state: State, found: Sequence[Channel], policy: WatchPolicy) -> bool:
+    """Whether there is cause to watch, today."""
+    return is_exposed(state, policy) or any(is_noticed(one) for one in found)
+
+
+def is_exposed(state: State, policy: WatchPolicy) -> bool:
+    """Whether so much of what it learned has changed that it is watched."""
+    return state.exposure > 0 and state.exposure >= policy.watch_exposure
+
+
+def is_noticed(channel: Channel) -> bool:
+    """Whether a channel says enough to be watched."""
+    return channel.is_evidence or channel.weighs >= WATCH
+
+
+def _causes(
+    state: State, withdrawn: Sequence[str], found: Sequence[Channel], policy: WatchPolicy
+) -> dict[str, str]:
+    """Why it is stale: what was said before stands, with the numbers of that time."""
+    causes = {one.name: words.evidence(one, policy) for one in found if _convicts(one)}
+    if withdrawn:
+        return causes | state.causes | {"withdrawn": words.withdrawn(withdrawn)}
+    return causes | state.causes
+
+
+def _convicts(channel: Channel) -> bool:
+    return channel.is_evidence and channel.name in BETS
+
+
+def _in_debt(state: State, found: Sequence[Channel], cost: float | None) -> dict[str, str]:
+    """Why a generator is not worth keeping any longer."""
+    if cost is None:
+        return {}
+    if state.debt >= cost:
+        return {"debt": words.debt(state.debt, cost)}
+    moved = [one for one in found if one.is_evidence and one.name in BINNED]
+    golden = next((one.upper for one in found if one.name == "golden"), None)
+    harmed = state.exposure > 0 or (golden is not None and golden < 0)
+    if moved and harmed and state.debt + state.loss_rate >= cost:
+        return {"debt": words.debt(state.debt + state.loss_rate, cost)}
+    return {}

@@ -1,0 +1,93 @@
+"""Sentences of a verdict, with their numbers: for people, and free of any text of a document."""
+
+from collections.abc import Sequence
+
+from pipelines.config import WatchPolicy
+from pipelines.drift.channels import Channel, unit
+from pipelines.drift.state import State
+
+_NAMED = 5
+_MOVED = {
+    "topic": "of the questions are about other things than at first",
+    "novelty": "of the questions are unlike those at first",
+    "changes": "of the documents change in another way than at first",
+}
+
+
+def withdrawn(uris: Sequence[str]) -> str:
+    """Which documents it may no longer have learned from."""
+    named, more = ", ".join(uris[:_NAMED]), len(uris) - _NAMED
+    rest = f" and {more} more" if more > 0 else ""
+    number = "a document" if len(uris) == 1 else f"{len(uris)} documents"
+    return f"it learned from {number} that may not be learned from today: {named}{rest}"
+
+
+def exposed(state: State, policy: WatchPolicy) -> str:
+    """How much of what it learned has changed."""
+    return (
+        f"{state.affected} of {state.examples} examples rest on documents that have changed: "
+        f"exposure {number(state.exposure)}, watched from {number(policy.watch_exposure)} on"
+    )
+
+
+def debt(reached: float, cost: float) -> str:
+    """That keeping it costs more than a retraining."""
+    return f"expected loss {reached:.2f} has reached the cost of a retraining, {cost:.2f}"
+
+
+def evidence(channel: Channel, policy: WatchPolicy) -> str:
+    """What a channel has found, and how sure it is."""
+    sure = "surely " if channel.is_evidence else "perhaps "
+    return f"{channel.name}: {sure}{_finding(channel, policy)} ({_strength(channel)})"
+
+
+def says(channel: Channel, policy: WatchPolicy) -> str:
+    """The one sentence beside a channel's numbers."""
+    if channel.missing:
+        return f"does not count yet: {channel.missing}"
+    if channel.evidence < channel.threshold:
+        return f"no evidence that {_suspicion(channel, policy)}"
+    if not channel.matters:
+        return f"something has moved, but less than {number(policy.min_effect)}: no matter"
+    return f"surely {_finding(channel, policy)}"
+
+
+def too_little(found: Sequence[Channel]) -> str:
+    """Which channels do not count yet; "" where all do."""
+    missing = [f"{one.name} {one.missing}" for one in found if one.missing]
+    return f"not enough seen yet for: {'; '.join(missing)}" if missing else ""
+
+
+def calm(state: State, needed: int) -> str:
+    """That what was to be watched has gone, but not for long."""
+    return f"nothing more to watch for {state.calm} of {needed} looks on end"
+
+
+def number(value: float) -> str:
+    """Short: 0.0312 as 0.031, 12345.6 as 12,346, and what is over a million as 1e+06."""
+    if abs(value) >= 1e6:
+        return f"{value:.0e}"
+    return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
+
+
+def _strength(channel: Channel) -> str:
+    return (
+        f"evidence {number(channel.evidence)}, threshold {number(channel.threshold)}, "
+        f"{channel.items} {unit(channel.name)}"
+    )
+
+
+def _finding(channel: Channel, policy: WatchPolicy) -> str:
+    effect = channel.effect or 0.0
+    if channel.limit is None:
+        return f"{effect:.0%} {_MOVED[channel.name]}"
+    return f"{_suspicion(channel, policy)}: {effect:+.3f} on average, at most {channel.upper:+.2f}"
+
+
+def _suspicion(channel: Channel, policy: WatchPolicy) -> str:
+    if channel.name == "golden":
+        return f"golden questions lose more than {number(policy.golden_drop)} MRR@10"
+    if channel.limit is None:
+        return "anything has moved"
+    over = f"candidate {policy.candidate}" if channel.name == "candidate" else "its base"
+    return f"it gains less than {number(policy.min_worth)} MRR@10 over {over} on new questions"
