@@ -1,7 +1,7 @@
 """Pictures of a watched model as SVG: evidence, worth, exposure, what moved, the verdicts."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import TYPE_CHECKING, Any
 
 from pipelines.knowledge import LookRow
@@ -15,6 +15,8 @@ FLOOR = 1e-3
 """Of a threshold: less evidence than that is drawn here."""
 STYLES = ((TEAL, "-"), (BLUE, "--"), (AMBER, "-."), (RED, ":"), (GREY, "-"), (TEAL, ":"))
 """By channel; the dashes say the same as the colours, for those who do not see them."""
+MOST_LOOKS = 150
+"""Of a curve: a picture does not show more. Looks at which the level turned are always there."""
 MOST_DOMAINS = 12
 MOST_MOVED = 8
 
@@ -25,6 +27,7 @@ def evidence_picture(looks: Sequence[LookRow]) -> str:
     Args:
         looks: Of one version, oldest first; at least one.
     """
+    looks = _thinned(looks)
     with drawn(height=2.8) as (figure, axes):
         for name, (colour, style) in zip(_channels(looks), cycle(STYLES), strict=False):
             points = [(n, part) for n, by in _parts(looks) if (part := by.get(name)) is not None]
@@ -32,6 +35,7 @@ def evidence_picture(looks: Sequence[LookRow]) -> str:
             axes.plot(*zip(*points, strict=True), style, color=colour, marker=mark, label=name)
         axes.axhline(1, color=RED, linewidth=1)
         axes.set_yscale("log")
+        axes.minorticks_off()
         axes.set_ylim(FLOOR, max(3.0, 2 * max(p for _, by in _parts(looks) for p in by.values())))
         axes.set_ylabel("part of what it needs")
         _by_look(axes, looks)
@@ -45,7 +49,8 @@ def worth_picture(looks: Sequence[LookRow]) -> str:
     Args:
         looks: Of one version, oldest first; at least one with a worth.
     """
-    known = [(one.number, *one.verdict["worth"]) for one in looks if one.verdict["worth"]]
+    looks = _thinned([one for one in looks if one.verdict["worth"]])
+    known = [(one.number, *one.verdict["worth"]) for one in looks]
     numbers, means, lower, upper = zip(*known, strict=True)
     with drawn() as (figure, axes):
         axes.fill_between(numbers, lower, upper, color=TEAL, alpha=0.2, linewidth=0)
@@ -62,6 +67,7 @@ def exposure_picture(looks: Sequence[LookRow]) -> str:
     Args:
         looks: Of one version, oldest first; at least one.
     """
+    looks = _thinned(looks)
     numbers = [one.number for one in looks]
     with drawn() as (figure, axes):
         values = [one.verdict["exposure"] for one in looks]
@@ -114,14 +120,22 @@ def levels_picture(looks: Sequence[LookRow]) -> str:
     Args:
         looks: Of one version, oldest first; at least one.
     """
+    looks = _thinned(looks)
     with drawn(height=1.3) as (figure, axes):
         heights = [LEVELS.index(one.verdict["level"]) for one in looks]
         numbers = [one.number for one in looks]
-        axes.step(numbers, heights, where="post", color=TEAL, marker="o", ms=3)
+        axes.step(numbers, heights, where="post", color=TEAL, marker="o" if len(looks) == 1 else "")
         axes.set_yticks(range(len(LEVELS)), LEVELS)
         axes.set_ylim(-0.3, len(LEVELS) - 0.7)
         _by_look(axes, looks)
         return svg(figure)
+
+
+def _thinned(looks: Sequence[LookRow]) -> list[LookRow]:
+    every = max(1, -(-len(looks) // MOST_LOOKS))
+    turned = {id(b) for a, b in pairwise(looks) if a.verdict["level"] != b.verdict["level"]}
+    last = len(looks) - 1
+    return [one for n, one in enumerate(looks) if n % every == 0 or n == last or id(one) in turned]
 
 
 def _parts(looks: Sequence[LookRow]) -> list[tuple[int, dict[str, float]]]:
