@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.quality.unchanged import TEXTS
 from pipelines.records import Vectors
 
 
@@ -35,16 +36,17 @@ class HashEncoder:
     log: Path | None = None
     """Gets one JSON string a line for each text encoded, so that killed processes can be asked."""
     encoded: list[str] = field(default_factory=list)
-    """The passages encoded, in order; questions are not among them."""
+    """The passages encoded, in order; neither questions nor the fixed texts are among them."""
 
     def count(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) + 2 for text in texts]
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        self.encoded += texts
-        if self.log is not None and texts:
+        of_documents = [text for text in texts if text not in TEXTS]
+        self.encoded += of_documents
+        if self.log is not None and of_documents:
             with self.log.open("a", encoding="utf-8") as log:
-                log.writelines(json.dumps(text) + "\n" for text in texts)
+                log.writelines(json.dumps(text) + "\n" for text in of_documents)
                 log.flush()
                 os.fsync(log.fileno())
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)

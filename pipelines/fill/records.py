@@ -76,6 +76,8 @@ class Tally:
     tokens_embedded: int = 0
     embed_seconds: float = 0.0
     rounds: int = 0
+    unchanged: bool = False
+    """Whether the embedder was seen to give the vectors that it gave."""
 
 
 @dataclass(frozen=True, slots=True)

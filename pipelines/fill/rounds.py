@@ -22,6 +22,7 @@ from pipelines.knowledge import (
     spilled,
     vectors_in,
 )
+from pipelines.quality import check_unchanged
 from pipelines.records import Progress, Vectors
 
 BATCH_TEXTS = 256
@@ -120,6 +121,9 @@ def _embedded(work: Work, rows: pa.Table, there: State, former: State | None) ->
     vectors = _known(work, list(texts), there, former)
     missing = [h for h in texts if h not in vectors]
     _check_lengths(work, rows, [texts[h] for h in missing])
+    if missing and not work.tally.unchanged:
+        check_unchanged(work.store, work.encoder, now=work.clock())
+        work.tally.unchanged = True
     for start in range(0, len(missing), BATCH_TEXTS):
         part = missing[start : start + BATCH_TEXTS]
         vectors |= dict(zip(part, work.encoder.encode([texts[h] for h in part]), strict=True))

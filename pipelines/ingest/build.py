@@ -24,7 +24,7 @@ from pipelines.knowledge import (
     vectors_in,
 )
 from pipelines.planning import Change, Rejected
-from pipelines.quality import Checks, Judged, Verdict, excerpt, merged
+from pipelines.quality import Checks, Judged, Verdict, check_unchanged, excerpt, merged
 from pipelines.records import (
     Encoder,
     Failure,
@@ -64,6 +64,8 @@ class Tally:
     """Documents that wait, and why: they changed or vanished while they were read."""
     slowest: list[tuple[float, str]] = field(default_factory=list)
     """Seconds to read, uri."""
+    unchanged: bool = False
+    """Whether the embedder was seen to give the vectors that it gave."""
 
     def plus(self, other: "Tally") -> "Tally":
         """This and what else the same run did."""
@@ -79,6 +81,7 @@ class Tally:
             excerpts=self.excerpts | other.excerpts,
             unread=self.unread | other.unread,
             slowest=sorted([*self.slowest, *other.slowest], reverse=True)[:5],
+            unchanged=self.unchanged or other.unchanged,
         )
 
     def again(self) -> "Tally":
@@ -238,6 +241,9 @@ def _embedded_rows(
         for h, c in zip(one.hashes, one.chunks, strict=True)
         if h not in vectors
     }
+    if missing and not tally.unchanged:
+        check_unchanged(work.store, work.encoder(), now=work.now)
+        tally.unchanged = True
     names = list(missing)
     for start in range(0, len(names), BATCH_TEXTS):
         part = names[start : start + BATCH_TEXTS]

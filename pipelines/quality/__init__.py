@@ -17,6 +17,7 @@ from pipelines.quality.measure import TOP
 from pipelines.quality.records import Columns, Expectation, Grain, Severity, Suite, Suites, Verdict
 from pipelines.quality.suites import load_suites, write_suites
 from pipelines.quality.summary import described, merged
+from pipelines.quality.unchanged import check_unchanged
 
 __all__ = [
     "TOP",
@@ -36,6 +37,7 @@ __all__ = [
     "Text",
     "Verdict",
     "audit_candidate",
+    "check_unchanged",
     "chunk_columns",
     "described",
     "excerpt",
