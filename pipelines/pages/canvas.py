@@ -55,10 +55,11 @@ def bars(axes: "Axes", shares: Mapping[str, float], *, colour: str = TEAL) -> No
     """Lays bars of shares from 0 to 1, the first on top, each with its figure."""
     places = range(len(shares), 0, -1)
     axes.barh(list(places), list(shares.values()), height=0.6, color=colour)
+    most = max(0.01, *shares.values())
     for place, share in zip(places, shares.values(), strict=True):
-        axes.text(share, place, f" {share:.1%}", va="center")
+        axes.text(share + most / 100, place, f"{share:.1%}", va="center")
     axes.set_yticks(list(places), [short(name) for name in shares])
-    axes.set_xlim(0, max(0.01, *shares.values()) * 1.12)
+    axes.set_xlim(0, most * 1.12)
 
 
 def short(name: str) -> str:

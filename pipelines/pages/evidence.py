@@ -36,6 +36,7 @@ def evidence_picture(looks: Sequence[LookRow]) -> str:
         axes.axhline(1, color=RED, linewidth=1)
         axes.set_yscale("log")
         axes.minorticks_off()
+        axes.yaxis.set_major_formatter(lambda part, _: f"{part:g}")
         axes.set_ylim(FLOOR, max(3.0, 2 * max(p for _, by in _parts(looks) for p in by.values())))
         axes.set_ylabel("part of what it needs")
         _by_look(axes, looks)
