@@ -50,6 +50,8 @@ class Exposure:
     """Those that add most to it, at most 20."""
     withdrawn: tuple[str, ...] = ()
     """Uris that it learned from and that may not be learned from today: stale at once."""
+    severities: str = ""
+    """A hash of what became of each document, whatever is asked for: the same, and it is no news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,20 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Verdict":
+        """The inverse of ``to_dict``."""
+        worth = data["worth"]
+        return cls(
+            **data
+            | {
+                "reasons": tuple(data["reasons"]),
+                "signals": tuple(Signal(**one) for one in data["signals"]),
+                "worth": None if worth is None else tuple(worth),
+                "next": tuple(data["next"]),
+            }
+        )
 
 
 def canonical(data: dict[str, Any]) -> str:

@@ -94,6 +94,11 @@ def allowed_documents(
         domains: Those that the model learns from; empty means all.
         now: The time; its day (UTC) decides what is expired.
     """
+    return part(today_of(config, store, publication, now=now), domains)
+
+
+def today_of(config: Config, store: Store, publication: Publication, *, now: datetime) -> Today:
+    """What is known today of the documents of the newest publication; reads no source."""
     rules, known = rules_on(config, now.date()), known_documents(store)
     published = published_documents(store, publication.state)
     taken_down = all_taken_down(open_takedowns(store).values())
@@ -101,7 +106,7 @@ def allowed_documents(
         published, newest=published, rules=rules, known=known, taken_down=taken_down
     )
     failed = quarantine(store)
-    today = Today(
+    return Today(
         rules=rules,
         published=published,
         remembered=lambda uri: known[uri].remembered if uri in known else None,
@@ -109,7 +114,30 @@ def allowed_documents(
         taken_down=taken_down,
         quarantined={q.uri for q in failed} | {q.content_hash for q in failed},
     )
-    return part(today, domains)
+
+
+def withdrawn(uri: str, content_hash: str, today: Today) -> Reason | None:
+    """Why what was once learned from a document may not be learned from today. Pure.
+
+    The document may be gone: what its source, its rule or its front matter forbids holds on. That it
+    is gone, old, in quarantine or of another domain withdraws nothing.
+
+    Args:
+        uri: The document, as it was learned from.
+        content_hash: Of its bytes at that time.
+        today: What is known today.
+    """
+    if today.taken_down.covers(uri, content_hash):
+        return Reason.TAKEN_DOWN
+    refused = _refused(uri, today)
+    document = today.published.get(uri)
+    # What the audit marks in another version of the document was not learned.
+    if refused is not None or document is None or document.content_hash != content_hash:
+        return refused
+    policy = _policy_at(uri, document.asked, today.rules)
+    if policy is None or trainable(policy, document.findings, today.rules).train:
+        return None
+    return Reason.FINDINGS
 
 
 def part(today: Today, domains: Collection[str] = ()) -> Allowed:
@@ -146,7 +174,7 @@ def _policy(document: Published, today: Today) -> Policy | Reason:
     )
     if policy is None or not labels:
         return Reason.WITHHELD
-    refused = _refused(document, today)
+    refused = _refused(uri, today)
     if refused is not None:
         return refused
     if not trainable(policy, document.findings, today.rules).train:
@@ -168,13 +196,13 @@ def _unseen(document: Published, today: Today) -> Reason | None:
     return Reason.WITHHELD if uri in today.withheld else None
 
 
-def _refused(document: Published, today: Today) -> Reason | None:
+def _refused(uri: str, today: Today) -> Reason | None:
     """Who forbids to learn from it: a rule, or a version of its front matter.
 
     Where its bytes have moved to since, what holds there counts as well.
     """
-    at: str | None = document.uri
-    asked: list[FrontMatter | None] = [document.asked]
+    at: str | None = uri
+    asked: list[FrontMatter | None] = []
     followed: set[str] = set()
     while at is not None and at not in followed:
         followed.add(at)
