@@ -6,9 +6,11 @@ uniform, whatever the size of the first bag (Vovk, Gammerman and Shafer, Algorit
 Random World, 2nd edition, 2022, chapters 2 and 8). A first bag that were taken for the truth
 instead would raise a false alarm sooner or later, always.
 
-The p-values fall into bins that hold exactly the shares of the first bag, and a look bets on their
-counts with a Dirichlet-multinomial factor, whose mean is 1. Four lengths of memory bet; they see
-the same and may be averaged. Channels see different things and may not.
+The p-values fall into parts of equal width, as many as there are bins, and a look bets on their
+counts with a Dirichlet-multinomial factor, whose mean is 1. The parts are fixed beforehand: cut at
+the shares of the first bag they would be hit as often as they are wide only on average over all
+first bags, not given this one, and the factor would have another mean. Four lengths of memory bet;
+they see the same and may be averaged. Channels see different things and may not.
 """
 
 from collections.abc import Sequence
@@ -23,6 +25,8 @@ Whole = npt.NDArray[np.int64]
 
 MEMORIES = (0.0, 0.5, 0.8, 0.95)
 """How much of what was known before a look the next one still knows."""
+_PRIOR = 2.0
+"""Items a part that each memory pretends to have seen."""
 LATELY = 0.8
 """The memory that effects are measured in: about the last five looks."""
 
@@ -42,7 +46,7 @@ class Bag:
     squares: float = 0.0
     """Sum of the squared weights of the items in ``lately``."""
     recent: tuple[tuple[float, ...], ...] = ()
-    """Discounted counts of p-values by bin, a row for each memory, (4, K)."""
+    """Discounted counts of p-values by part, a row for each memory, (4, K)."""
     log_m: tuple[float, ...] = ()
     """Of each memory, (4,); empty before the first look."""
 
@@ -59,7 +63,9 @@ class Bag:
     @property
     def shares(self) -> Floats:
         """Of each bin in the first bag, (K,), none of them 0."""
-        return _shares(self.first)
+        counts = np.array(self.first, dtype=np.float64)
+        shares: Floats = (counts + 0.5) / (counts.sum() + len(counts) / 2)
+        return shares
 
 
 def begun(first: Sequence[int]) -> Bag:
@@ -97,15 +103,14 @@ def taken(bag: Bag, bins: Sequence[int], u: Floats) -> Bag:
         return bag
     if new.min() < 0 or new.max() >= len(bag.first):
         raise ValueError(f"a channel of {len(bag.first)} bins has no bin {new.min()}..{new.max()}")
-    shares = bag.shares
     p, seen = p_values(np.array(bag.seen, dtype=np.int64), new, u)
-    counts = np.bincount(where(p, shares), minlength=len(shares)).astype(np.float64)
+    counts = np.bincount(parts(p, len(seen)), minlength=len(seen))
     recent = np.array(bag.recent)
     looks = bag.looks + 1
     before = np.array(bag.log_m) if bag.log_m else np.full(len(MEMORIES), -np.inf)
-    log_m = mixed(before, log_factors(counts, shares, recent), weight(looks))
+    log_m = mixed(before, log_factors(counts, recent), weight(looks))
     memories = np.array(MEMORIES)
-    came = np.bincount(new, minlength=len(shares))
+    came = np.bincount(new, minlength=len(seen))
     return Bag(
         first=bag.first,
         seen=tuple(seen.tolist()),
@@ -136,33 +141,32 @@ def p_values(seen: Whole, bins: Whole, u: Floats) -> tuple[Floats, Whole]:
     return p, bags[-1]
 
 
-def where(p: Floats, shares: Floats) -> Whole:
-    """The bin of each p-value, (n,): bin k is as wide as its share, so it is hit as often."""
-    found = np.searchsorted(np.cumsum(shares), p, side="right")
-    return np.minimum(found, len(shares) - 1).astype(np.int64)
+def parts(p: Floats, count: int) -> Whole:
+    """Which of ``count`` parts of equal width each p-value falls into, (n,)."""
+    return np.minimum((p * count).astype(np.int64), count - 1)
 
 
-def log_factors(counts: Floats, shares: Floats, recent: Floats) -> Floats:
+def log_factors(counts: npt.ArrayLike, recent: Floats) -> Floats:
     """How much a look multiplies a bet by: logarithms, one a memory.
 
     The probability of the counts if shares are drawn from a Dirichlet law about what each memory
-    knows, against their probability under the shares themselves. Over all counts of as many items
-    its mean is exactly 1.
+    knows, against their probability if all parts are alike. Over all counts of as many items its
+    mean is exactly 1.
 
     Args:
-        counts: P-values of the look by bin, (K,).
-        shares: Of each bin if nothing has moved, (K,), sum 1.
+        counts: P-values of the look by part, (K,).
         recent: Discounted counts of earlier looks, (memories, K).
     """
     from scipy.special import gammaln
 
-    prior = 2 * len(shares) * shares + recent
+    here = np.asarray(counts, dtype=np.float64)
+    prior = recent + _PRIOR
     total = prior.sum(axis=1)
     log_e: Floats = (
         gammaln(total)
-        - gammaln(total + counts.sum())
-        + (gammaln(prior + counts) - gammaln(prior)).sum(axis=1)
-        - (counts * np.log(shares)).sum()
+        - gammaln(total + here.sum())
+        + (gammaln(prior + here) - gammaln(prior)).sum(axis=1)
+        + here.sum() * np.log(len(here))
     )
     return log_e
 
@@ -170,22 +174,24 @@ def log_factors(counts: Floats, shares: Floats, recent: Floats) -> Floats:
 def effect(bag: Bag) -> float:
     """Which share of the last looks' items is in other bins than the first bag's, beyond chance.
 
-    The sum of what bins have too much, less what it would be on average if nothing had moved:
-    ``sqrt(q (1 - q) / (2 pi) (1 / n + 1 / N))`` a bin, for both bags are samples. Without the
-    second part many bins always show an effect. It is measured against the first bag, not in the
-    p-values: these forget a change as the bag grows, though it lasts. It can only keep evidence
-    from counting, so nothing that is said of chance hangs on it.
+    The sum of what bins have too much, less what chance adds to it: both bags are samples, so many
+    bins always show an effect. What is added to a bin whose share has moved by d, of a standard
+    error s, is ``s (phi(z) - z Phi(-z))`` with ``z = |d| / s``; for d stands what was found, drawn
+    in as far as all bins together could be chance (James and Stein).
+
+    It is measured against the first bag, not in the p-values: these forget a change as the bag
+    grows, though it lasts. It can only keep evidence from counting, so nothing that is said of
+    chance hangs on it.
     """
+    from scipy.special import ndtr
+
     lately, shares = np.array(bag.lately), bag.shares
     total = lately.sum()
     if not total:
         return 0.0
-    uncertain = bag.squares / total**2 + 1 / sum(bag.first)
-    chance = np.sqrt(shares * (1 - shares) / (2 * np.pi) * uncertain).sum()
-    return max(0.0, float(np.maximum(lately / total - shares, 0.0).sum() - chance))
-
-
-def _shares(first: Sequence[int]) -> Floats:
-    counts = np.array(first, dtype=np.float64)
-    shares: Floats = (counts + 0.5) / (counts.sum() + len(counts) / 2)
-    return shares
+    error = np.sqrt(shares * (1 - shares) * (bag.squares / total**2 + 1 / sum(bag.first)))
+    moved = lately / total - shares
+    z = np.abs(moved) / error
+    z *= max(0.0, 1 - (len(z) - 1) / max((z * z).sum(), 1e-12))
+    chance = (error * (np.exp(-z * z / 2) / np.sqrt(2 * np.pi) - z * ndtr(-z))).sum()
+    return max(0.0, float(np.maximum(moved, 0.0).sum() - chance))
