@@ -17,6 +17,7 @@ from pipelines.knowledge import (
     quarantine,
     readable_states,
 )
+from pipelines.models import model_story
 from pipelines.quality import verdict_basis
 from pipelines.status import show_freshness
 
@@ -43,6 +44,7 @@ def read_facts(config: Config, *, now: datetime) -> Facts:
         quarantine=quarantine(store, verdict_basis(config)),
         releasable=releasable_expectations(config),
         audits=audits(store)[:AUDITS],
+        models=model_story(config) if config.models else (),
     )
 
 
@@ -68,7 +70,7 @@ async def _show(config: Config, now: datetime) -> None:
 
     name = config.knowledge.name
     key, facts = f"knowledge-{name}", read_facts(config, now=now)
-    links = await find_links(name)
+    links = await find_links(name, [model.name for model in config.models])
     text, mark = overview(facts, links), {"facts": facts.mark}
     only = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
     async with get_client() as client:

@@ -1,7 +1,7 @@
 """Addresses of pages in Prefect's own UI: artifacts, runs, and run forms that are filled in."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,6 +16,9 @@ SHOWN = {
     "quarantine": "quarantine",
 }
 """Kinds of artifacts, whose keys end in the name of the knowledge base, and their titles."""
+
+SHOWN_OF_MODELS = ("drift", "evaluation")
+"""Kinds of artifacts whose keys end in the name of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def artifact_page(key: str, base: str | None = None) -> str | None:
     return None if base is None else f"{base}/artifacts/key/{key}"
 
 
-async def find_links(knowledge: str) -> Links:
+async def find_links(knowledge: str, models: Sequence[str] = ()) -> Links:
     """Asks the server what a knowledge base has, once for all links of a page.
 
     Links lead from one page of the UI to another: they begin at the root of whatever host the
@@ -133,11 +136,14 @@ async def find_links(knowledge: str) -> Links:
 
     Args:
         knowledge: Its name.
+        models: Names of its models, where the page says something of them.
     """
     url = ui_url()
     if url is None:
         return NOWHERE
-    return Links(urlsplit(url).path, await _deployments(knowledge), await _keys(knowledge))
+    keys = [f"{kind}-{knowledge}" for kind in SHOWN]
+    keys += [f"{kind}-{model}" for model in models for kind in SHOWN_OF_MODELS]
+    return Links(urlsplit(url).path, await _deployments(knowledge), await _there(keys))
 
 
 async def _deployments(knowledge: str) -> dict[str, Deployed]:
@@ -157,11 +163,10 @@ async def _deployments(knowledge: str) -> dict[str, Deployed]:
     }
 
 
-async def _keys(knowledge: str) -> frozenset[str]:
-    """Counted one by one: to read them would fetch their pages."""
+async def _there(keys: Sequence[str]) -> frozenset[str]:
+    """Those of the keys that have an artifact; counted, for to read them would fetch their pages."""
     from prefect import get_client
 
-    keys = [f"{kind}-{knowledge}" for kind in SHOWN]
     there = set()
     async with get_client() as client:
         for key in keys:

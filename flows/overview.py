@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from flows.links import Links, artifact_page
 from flows.markdown import code, minute, plain, section, sentence, table, within
+from flows.models import models_section
 from pipelines.knowledge import ACCEPTED, AuditRow, HoldRow, Publication, QuarantineRow
 from pipelines.pages import Clocks, clocks_picture, lasting
 
 if TYPE_CHECKING:
+    from pipelines.models import Turn
     from pipelines.status import Freshness, SourceFreshness
 
 BUDGETS = {"sources": 20_000, "whys": 15_000, "holds": 40_000, "quarantine": 40_000, "publications": 20_000,
@@ -41,6 +43,8 @@ class Facts:
     """The expectations in spite of which a person may let a document out of it."""
     audits: Sequence[AuditRow]
     """The last ones, newest first."""
+    models: "Sequence[Turn]" = ()
+    """What happened to the fine-tuned models, newest first."""
 
     @property
     def current(self) -> Publication | None:
@@ -58,6 +62,7 @@ class Facts:
             [(hold.id, hold.state) for hold in self.holds],
             [(row.uri, row.content_hash) for row in self.quarantine],
             [audit.run for audit in self.audits],
+            [(turn.model, turn.version, turn.what, turn.run) for turn in self.models],
         ]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
@@ -76,6 +81,7 @@ def overview(facts: Facts, links: Links) -> str:
         _freshness(facts),
         _holds(facts, links),
         _quarantine(facts, links),
+        models_section(facts.models, links),
         _publications(facts, links),
         _audits(facts.audits),
         f"As of {minute(facts.now)} UTC.",
@@ -128,6 +134,7 @@ def _ways(facts: Facts, links: Links) -> str:
         _link("refresh now", links.run_form(f"refresh/{name}", asked)),
         _link("recheck every document", links.run_form(f"refresh/{name}-recheck", asked)),
         _link("decide", links.run_form(f"decide/{name}", {})),
+        _link("look at the models", links.run_form(f"watch/{name}", asked)),
         _link("train a model", links.run_form(f"retrain/{name}", asked | {"scheduled": False})),
     ]
     shown = [run for run in runs if run]

@@ -23,6 +23,7 @@ from flows.artifacts import ProgressBar
 from flows.endings import ending, not_begun, not_done, readers_see_now
 from flows.evaluations import show_evaluation
 from flows.heard import heard
+from flows.knowledge import show_knowledge
 from flows.server import logged_to_server
 from flows.shown import shown
 from flows.tasks import as_task
@@ -118,6 +119,7 @@ async def retrain_version(
             return Cancelled(name="Busy", message=str(error), data=error)
         return not_done(config, error)
     await rename(this, f"retrain {model} {_word(report)}")
+    await show_knowledge(config, now=datetime.now(UTC))
     return _ended(report)
 
 

@@ -3,5 +3,6 @@
 from pipelines.models.compare import compare_models
 from pipelines.models.diff import diff_models
 from pipelines.models.show import list_models, show_model
+from pipelines.models.story import Turn, model_story
 
-__all__ = ["compare_models", "diff_models", "list_models", "show_model"]
+__all__ = ["Turn", "compare_models", "diff_models", "list_models", "model_story", "show_model"]

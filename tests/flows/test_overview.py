@@ -21,6 +21,7 @@ from pipelines.knowledge import (
     QuarantineRow,
     model_folder,
 )
+from pipelines.models import Turn
 from pipelines.records import Failure
 from pipelines.status import Freshness, SourceFreshness
 
@@ -93,6 +94,12 @@ def audited(number: int | None, *verdicts: tuple[str, bool]) -> AuditRow:
         for name, passed in verdicts
     ]
     return AuditRow(RUN, number, NOW, {"verdicts": said})
+
+
+def turn(what: str = "stale", version: str = "v0.0.1", hours: int = 1, **more: Any) -> Turn:
+    said: dict[str, Any] = {"why": "it is worth less", "run": RUN, "actor": ""}
+    at = NOW - timedelta(hours=hours)
+    return Turn(model="wiki-embedder", version=version, what=what, at=at, **(said | more))
 
 
 def facts(**more: Any) -> Facts:
@@ -222,6 +229,8 @@ def test_mark_changes_with_what_is_said_and_not_with_time() -> None:
         replace(told, holds=[hold(state=ACCEPTED)]),
         replace(told, quarantine=[failed()]),
         replace(told, audits=[audited(14)]),
+        replace(told, models=[turn()]),
+        replace(told, models=[turn("watch")]),
     ]
     assert len({told.mark, *(other.mark for other in changed)}) == len(changed) + 1
 
@@ -237,6 +246,7 @@ def test_hostile_name_does_nothing_wherever_it_stands() -> None:
         holds=[hold(source=EVIL, why=EVIL)],
         quarantine=[failed(EVIL)],
         audits=[audited(14, (EVIL, False))],
+        models=[turn(why=EVIL, version=EVIL), turn("serves", version=EVIL, why=EVIL)],
     )
     shown = html(overview(told, LINKS))
     assert not re.search(r"<script|<em|<h1>\s*c|href=\"javascript", shown)
@@ -259,10 +269,11 @@ def test_page_stays_small_however_much_there_is() -> None:
         holds=[hold(f"{n:010x}", why=long) for n in range(many)],
         quarantine=[failed(f"{n}{long}") for n in range(many)],
         audits=[audited(n, (long, False)) for n in range(5)],
+        models=[turn(why=long, run=str(n)) for n in range(500)],
     )
     text = overview(told, LINKS)
     assert len(text.encode()) < 200_000
-    assert text.count("more are not listed here") == 5
+    assert text.count("more are not listed here") == 6
 
 
 def test_model_that_serves_is_named_with_its_page_and_the_way_back() -> None:
@@ -273,3 +284,35 @@ def test_model_that_serves_is_named_with_its_page_and_the_way_back() -> None:
     there = links(overview(told, LINKS))
     assert there["wiki-embedder"].endswith("/artifacts/key/evaluation-wiki-embedder")
     assert filled(there["take it back"])["subject"] == "wiki-embedder"
+
+
+def test_whole_life_of_a_model_is_told_and_each_run_is_a_step_away() -> None:
+    told = facts(
+        models=[
+            turn("serves", "v0.0.2", 1, actor="prefect: ann", publication=15, why="better"),
+            turn("may be promoted", "v0.0.2", 2, publication=14, why="it gains 0.05"),
+            turn("stale", "v0.0.1", 3, why="docs/a.md may not be learned from today"),
+            turn("serves", "v0.0.1", 9, actor="ann", publication=3),
+        ]
+    )
+    text = overview(told, replace(LINKS, keys=LINKS.keys | {"drift-wiki-embedder"}))
+    shown = html(text)
+    assert "<td>v0.0.2</td>\n<td>2026-03-04 11:00</td>\n<td>not looked at yet</td>" in shown
+    story = [line for line in text.splitlines() if "wiki-embedder | v0.0." in line]
+    assert [line.split(" | ")[2] for line in story[1:]] == [
+        "v0.0.2 serves in #15",
+        "v0.0.2 may be promoted, learned from #14",
+        "v0.0.1 stale",
+        "v0.0.1 serves in #3",
+    ]
+    assert links(text)["2026-03-04 09:00"] == f"/v2/runs/flow-run/{UUID(RUN)}"
+    assert "2026-03-04 03:00" not in links(text), "it was promoted at the command line"
+    assert links(text)["evidence"].endswith("/artifacts/key/drift-wiki-embedder")
+    assert "training" not in links(text)
+
+
+def test_model_that_was_taken_back_serves_no_more() -> None:
+    told = facts(models=[turn("taken back"), turn("fresh"), turn("serves", hours=3)])
+    assert "## Models" not in overview(told, LINKS)
+    served = facts(models=[turn("watch"), turn("fresh", hours=2), turn("serves", hours=3)])
+    assert "| watch | it is worth less |" in overview(served, LINKS)
