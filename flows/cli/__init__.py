@@ -14,6 +14,7 @@ from flows.cli import decisions, knowledge, models, server, sources, start, webh
 from flows.cli.audit import audit
 from flows.cli.doctor import doctor
 from flows.cli.doors import Answer, Session, answer_or_explain, say, show_warnings
+from flows.cli.watch import watch
 
 if TYPE_CHECKING:
     from pipelines.refresh import Ports
@@ -71,6 +72,7 @@ _AREAS: dict[Group, tuple[App | Callable[..., Answer | None], ...]] = {
     _AUDIT: (audit,),
     _MODELS: (
         models.models_app,
+        watch,
         models.retrain,
         models.promote,
         models.demote,

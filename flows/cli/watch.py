@@ -1,0 +1,147 @@
+"""Command watch: is a model that serves still worth having, and what says so."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from flows.cli import watched
+from flows.cli.doors import Answer, Given, Session
+from pipelines.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipelines.config import Config, WatchPolicy
+    from pipelines.records import Happened, Progress
+    from pipelines.watch import Ports, Watched
+
+TABLE = ("models", "watch")
+Policies = Annotated[tuple[Path, ...], Parameter(show_default=False)]
+"""Files, after one ``--policy`` each."""
+
+
+def watch(
+    model: str | None = None,
+    /,
+    *,
+    explain: bool = False,
+    html: Path | None = None,
+    replay: bool = False,
+    policy: Policies = (),
+    session: Given,
+) -> Answer:
+    """Look at the models that serve: fresh, watch or stale; exit code 3 where one is stale.
+
+    Args:
+        model: Its name in the configuration; all of them, if left out.
+        explain: Say which documents and domains, and what would have to happen for the next level.
+        html: Write the looks at MODEL into this file too, as a page that works without a network.
+        replay: Look at nothing; say what the policy would have said at each look that was kept.
+        policy: With --replay, files with another [models.watch] each, to be set beside it.
+        session: Of this call.
+    """
+    _refuse_mixtures(explain=explain, html=html, replay=replay, policy=policy)
+    config = session.config()
+    names = [config.model(model).name] if model else [one.name for one in config.models]
+    if replay:
+        return _replayed(config, names, policy, session)
+    if html is not None and len(names) != 1:
+        known = ", ".join(names) or "none"
+        raise ConfigError("--html writes the page of one model.", hint=f"Name it: {known}.")
+    return _looked(config, names, html, session, explain=explain)
+
+
+def _refuse_mixtures(
+    *, explain: bool, html: Path | None, replay: bool, policy: tuple[Path, ...]
+) -> None:
+    if policy and not replay:
+        raise ConfigError("--policy goes with --replay only: a look follows the configuration.")
+    for option, is_given in (("--explain", explain), ("--html", html is not None)):
+        if replay and is_given:
+            raise ConfigError(f"--replay and {option} do not go together.")
+
+
+def _looked(
+    config: "Config", names: list[str], html: Path | None, session: Session, *, explain: bool
+) -> Answer:
+    from flows.cli.progress import shown_progress
+    from pipelines.watch import watch_models
+
+    with shown_progress() as listen:
+        report = watch_models(
+            config,
+            tuple(names),
+            now=session.now,
+            run_id=session.new_run(),
+            on_event=_told(config, session, listen),
+            ports=_ports(session),
+        )
+    data = report.to_dict()
+    data["page"] = None if html is None else _write(html, report.models[0], config)
+    if explain:
+        for one, of in zip(data["models"], report.models, strict=True):
+            one.update(_seen(of))
+    show = watched.show_explained if explain else watched.show_watched
+    return Answer(data, show, report.exit_code)
+
+
+def _seen(of: "Watched") -> dict[str, Any]:
+    """Documents, domains and groups of questions, where a model was ever looked at."""
+    from pipelines.pages import newest_exposure, newest_moved
+
+    return {"exposed": newest_exposure(of.history), "moved": newest_moved(of.history)}
+
+
+def _write(html: Path, of: "Watched", config: "Config") -> str | None:
+    """Where the page is now; None where the model was never looked at."""
+    from pipelines.pages import watch_page, write_page
+
+    if not of.history:
+        return None
+    write_page(html, watch_page(of.history, knowledge=config.knowledge.name))
+    return str(html)
+
+
+def _ports(session: Session) -> "Ports":
+    from pipelines.watch import Ports
+
+    return Ports(load_encoder=session.ports_used().load_encoder)
+
+
+def _told(
+    config: "Config", session: Session, listen: Callable[["Progress | Happened"], None]
+) -> Callable[["Progress | Happened"], None]:
+    """Draws progress, and tells a server of what happened where one is known."""
+    from flows.announce import tell_server
+    from pipelines.records import Happened
+
+    def on_event(event: "Progress | Happened") -> None:
+        if isinstance(event, Happened):
+            tell_server(config, event, at=session.now)
+        else:
+            listen(event)
+
+    return on_event
+
+
+def _replayed(
+    config: "Config", names: list[str], files: tuple[Path, ...], session: Session
+) -> Answer:
+    from pipelines.watch import replay
+
+    told: list[dict[str, Any]] = []
+    for name in names:
+        policies = _policies(config.model(name).watch, files)
+        told.append(replay(config, name, policies, now=session.now).to_dict())
+    return Answer({"models": told}, watched.show_replayed)
+
+
+def _policies(now: "WatchPolicy", files: tuple[Path, ...]) -> "Mapping[str, WatchPolicy]":
+    """The one in force and those of the files, by the names that the table shows."""
+    from pipelines.config import read_table
+
+    policies = {"in force": now}
+    for file in files:
+        name = str(file) if file.stem in policies else file.stem
+        policies[name] = read_table(file, TABLE, now)
+    return policies

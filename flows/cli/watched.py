@@ -1,0 +1,159 @@
+"""Shows what a watch found: verdicts, what says so, and what other policies would have said."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from flows.cli.render import table_of
+from flows.cli.versions import VERDICT_STYLES
+from flows.cli.words import counted
+
+SHOWN_DOCUMENTS = 20
+
+
+def show_watched(console: Console, data: dict[str, Any], now: datetime) -> None:
+    """A line a model, then why, and what would have to happen for the next level."""
+    del now
+    if not data["models"]:
+        console.print("The configuration names no model. README.md, Retraining, says how.")
+        return
+    _table(console, data["models"])
+    for one in data["models"]:
+        console.print(Text(f"\n{_name(one)}: {one['said']}"), soft_wrap=True)
+        for reason in one["reasons"]:
+            console.print(f"  {reason}", soft_wrap=True)
+        for sentence in one["next"]:
+            console.print(f"  {sentence}", soft_wrap=True, style="dim")
+    _written(console, data)
+
+
+def _table(console: Console, models: list[dict[str, Any]]) -> None:
+    numbers = ("exposure", "looks")
+    table = table_of("model", "version", "verdict", "exposure", "worth", "looks", right=numbers)
+    for one in models:
+        table.add_row(
+            one["model"],
+            one["version"] or "-",
+            level(one["verdict"]),
+            "-" if one["exposure"] is None else f"{one['exposure']:.3f}",
+            bounds(one["worth"]),
+            f"{one['looks']:,}" if one["looks"] else "-",
+        )
+    console.print(table)
+
+
+def level(word: str | None) -> Text:
+    """A verdict in its colour."""
+    return Text(word or "-", VERDICT_STYLES.get(word or "", "dim"))
+
+
+def bounds(worth: list[float] | None) -> str:
+    """A mean and its anytime-valid bounds; a dash where nothing is known."""
+    if worth is None:
+        return "-"
+    mean, lower, upper = worth
+    return f"{mean:+.3f} [{lower:+.3f}, {upper:+.3f}]"
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    return f"{one['model']} {one['version']}" if one["version"] else str(one["model"])
+
+
+def _written(console: Console, data: Mapping[str, Any]) -> None:
+    if data["page"]:
+        console.print(f"wrote  {data['page']}", soft_wrap=True)
+
+
+def show_explained(console: Console, data: dict[str, Any], now: datetime) -> None:
+    """The same, and with each model its channels, domains, documents and bins that moved."""
+    show_watched(console, data | {"page": None}, now)
+    for one in data["models"]:
+        if one["verdict"] is None:
+            continue
+        console.print(Text(f"\n{_name(one)}", "bold"))
+        _signals(console, one["signals"])
+        _exposed(console, one["exposed"])
+        _moved(console, one["moved"])
+    _written(console, data)
+
+
+def _signals(console: Console, signals: list[dict[str, Any]]) -> None:
+    if not signals:
+        return
+    numbers = ("items", "evidence", "needed", "moved")
+    table = table_of("what", *numbers, "says", right=numbers)
+    for one in signals:
+        table.add_row(
+            one["name"],
+            f"{one['items']:,}",
+            f"{one['evidence']:,.3g}",
+            f"{one['threshold']:,.3g}",
+            "-" if one["effect"] is None else f"{one['effect']:+.3f}",
+            one["says"],
+        )
+    console.print(table)
+
+
+def _exposed(console: Console, exposed: dict[str, Any] | None) -> None:
+    """Where what it learned is no longer as it was."""
+    if exposed is None:
+        return
+    for uri in exposed["withdrawn"]:
+        console.print(Text(f"  {uri}  may not be learned from today", "red"), soft_wrap=True)
+    for domain, value in sorted(exposed["domains"].items(), key=lambda pair: -pair[1]):
+        console.print(f"domain {domain}: exposure {value:.3f}", soft_wrap=True)
+    documents = exposed["documents"]
+    if documents:
+        console.print(
+            f"\n{counted(exposed['affected'], 'example')} of {exposed['examples']:,} rest on"
+            " documents that changed:"
+        )
+    for one in documents[:SHOWN_DOCUMENTS]:
+        share = f"{one['share']:.0%} of it"
+        told = f"  {one['uri']}  {one['what']}, {counted(one['examples'], 'example')}, {share}"
+        console.print(told, soft_wrap=True)
+
+
+def _moved(console: Console, moved: list[dict[str, Any]]) -> None:
+    """Groups of questions or changes that are asked for, or happen, more or less than before."""
+    if not moved:
+        return
+    console.print("\nWhat moved in the newest look that had something new:")
+    for one in moved:
+        what = one["channel"]
+        leads = f", leads to {', '.join(one['documents'])}" if one["documents"] else ""
+        told = f"  {what}, group {one['bin']}: {one['then']:.0%} before, {one['now']:.0%} now"
+        console.print(f"{told}{leads}", soft_wrap=True)
+
+
+def show_replayed(console: Console, data: dict[str, Any], now: datetime) -> None:
+    """A line a policy: what it would have said and cost, and when first."""
+    del now
+    if not data["models"]:
+        console.print("The configuration names no model. README.md, Retraining, says how.")
+    for one in data["models"]:
+        console.print(Text(f"{one['model']}: {one['said']}"), soft_wrap=True)
+        numbers = ("looks", "watch", "stale", "retrainings", "cost", "loss avoided")
+        table = table_of("policy", *numbers, "first watch", "first stale", right=numbers)
+        for sums in one["policies"]:
+            rows = [row for row in one["rows"] if row["policy"] == sums["policy"]]
+            table.add_row(
+                sums["policy"],
+                f"{sums['looks']:,}",
+                f"{sums['watch']:,}",
+                f"{sums['stale']:,}",
+                f"{sums['retrains']:,}",
+                "-" if sums["cost"] is None else f"{sums['cost']:,.2f}",
+                f"{sums['avoided']:.3f}",
+                _first(rows, "watch"),
+                _first(rows, "stale"),
+            )
+        if one["policies"]:
+            console.print(table)
+
+
+def _first(rows: list[dict[str, Any]], word: str) -> str:
+    return next((row["at"][:10] for row in rows if row["level"] == word), "-")
