@@ -8,9 +8,9 @@ from pipelines.drift.state import State
 
 _NAMED = 5
 _MOVED = {
-    "topic": "of the questions are about other things than at first",
-    "novelty": "of the questions are unlike those at first",
-    "changes": "of the documents change in another way than at first",
+    "topic": "questions are {sure}about other things than at first",
+    "novelty": "questions are {sure}unlike those at first",
+    "changes": "documents {sure}change in another way than at first",
 }
 
 
@@ -38,7 +38,10 @@ def debt(reached: float, cost: float) -> str:
 def evidence(channel: Channel, policy: WatchPolicy) -> str:
     """What a channel has found, and how sure it is."""
     sure = "surely " if channel.is_evidence else "perhaps "
-    return f"{channel.name}: {sure}{_finding(channel, policy)} ({_strength(channel)})"
+    return (
+        f"{_finding(channel, policy, sure)} (evidence {number(channel.evidence)}, threshold "
+        f"{number(channel.threshold)}, {channel.items} {unit(channel.name)})"
+    )
 
 
 def says(channel: Channel, policy: WatchPolicy) -> str:
@@ -46,10 +49,10 @@ def says(channel: Channel, policy: WatchPolicy) -> str:
     if channel.missing:
         return f"does not count yet: {channel.missing}"
     if channel.evidence < channel.threshold:
-        return f"no evidence that {_suspicion(channel, policy)}"
+        return f"no evidence that {_suspicion(channel, policy, '')}"
     if not channel.matters:
         return f"something has moved, but less than {number(policy.min_effect)}: no matter"
-    return f"surely {_finding(channel, policy)}"
+    return _finding(channel, policy, "surely ")
 
 
 def too_little(found: Sequence[Channel]) -> str:
@@ -70,24 +73,20 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
 
 
-def _strength(channel: Channel) -> str:
-    return (
-        f"evidence {number(channel.evidence)}, threshold {number(channel.threshold)}, "
-        f"{channel.items} {unit(channel.name)}"
-    )
-
-
-def _finding(channel: Channel, policy: WatchPolicy) -> str:
-    effect = channel.effect or 0.0
+def _finding(channel: Channel, policy: WatchPolicy, sure: str) -> str:
+    suspicion, effect = _suspicion(channel, policy, sure), channel.effect or 0.0
     if channel.limit is None:
-        return f"{effect:.0%} {_MOVED[channel.name]}"
-    return f"{_suspicion(channel, policy)}: {effect:+.3f} on average, at most {channel.upper:+.2f}"
+        return f"{suspicion}, about {effect:.0%} of them"
+    known = channel.upper is not None and channel.upper < 1
+    most = f", less than {channel.upper:+.2f}" if known else ""
+    return f"{suspicion}: {effect:+.3f} on average{most}"
 
 
-def _suspicion(channel: Channel, policy: WatchPolicy) -> str:
+def _suspicion(channel: Channel, policy: WatchPolicy, sure: str) -> str:
     if channel.name == "golden":
-        return f"golden questions lose more than {number(policy.golden_drop)} MRR@10"
+        return f"golden questions {sure}lose more than {number(policy.golden_drop)} MRR@10"
     if channel.limit is None:
-        return "anything has moved"
+        return _MOVED[channel.name].format(sure=sure)
     over = f"candidate {policy.candidate}" if channel.name == "candidate" else "its base"
-    return f"it gains less than {number(policy.min_worth)} MRR@10 over {over} on new questions"
+    gain = number(policy.min_worth)
+    return f"on new questions it {sure}gains less than {gain} MRR@10 over {over}"
