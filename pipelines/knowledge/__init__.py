@@ -23,6 +23,7 @@ from pipelines.knowledge.generation import (
     rows_of,
     source_time,
     tag,
+    texts_in,
     vectors_in,
 )
 from pipelines.knowledge.health import HealthRow, forget_told, remember_told, told_health
@@ -244,6 +245,7 @@ __all__ = [
     "tag",
     "tagged_state",
     "take_down",
+    "texts_in",
     "told_health",
     "try_again",
     "unfinished",

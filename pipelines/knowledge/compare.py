@@ -152,8 +152,13 @@ def streamed(
     yield from store.at(*state).search().select(list(columns)).to_batches(rows)
 
 
-def rows_of_texts(store: Store, state: State, text_hashes: Sequence[str]) -> pa.Table:
-    """Text hash, source and vector of every row that has one of some texts."""
+def rows_of_texts(
+    store: Store,
+    state: State,
+    text_hashes: Sequence[str],
+    columns: Sequence[str] = ("text_hash", "source", "vector"),
+) -> pa.Table:
+    """Some columns of every row that has one of some texts."""
     table = store.at(*state)
     wanted = sorted(set(text_hashes))
     filters = [
@@ -161,6 +166,4 @@ def rows_of_texts(store: Store, state: State, text_hashes: Sequence[str]) -> pa.
         for start in range(0, len(wanted), SLICE)
     ] or ["false"]
     search = [table.search().where(one) for one in filters]
-    return pa.concat_tables(
-        [one.select(["text_hash", "source", "vector"]).to_arrow() for one in search]
-    )
+    return pa.concat_tables([one.select(list(columns)).to_arrow() for one in search])

@@ -102,6 +102,16 @@ def vectors_in(store: Store, state: State, text_hashes: Iterable[str]) -> dict[s
     return found
 
 
+def texts_in(store: Store, state: State, text_hashes: Iterable[str]) -> frozenset[str]:
+    """Those of some embedded texts, by hash, that stand anywhere in a state."""
+    table = store.at(*state)
+    found: set[str] = set()
+    for part in _slices(sorted(set(text_hashes))):
+        search = table.search().where(tables.among("text_hash", part))
+        found.update(search.select(["text_hash"]).to_arrow()["text_hash"].to_pylist())
+    return frozenset(found)
+
+
 def vectors_by_hash(rows: pa.Table) -> dict[str, Vectors]:
     """Rows of ``text_hash`` and ``vector`` as a dictionary."""
     if not rows.num_rows:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.knowledge import tables
-from pipelines.knowledge.generation import SLICE, rows_of, vectors_by_hash
+from pipelines.knowledge.generation import SLICE, rows_of, texts_in, vectors_by_hash
 from pipelines.knowledge.ledger import State
 from pipelines.knowledge.side import READ, before, compact, delete_rows, forget_versions
 from pipelines.knowledge.store import Store
@@ -86,21 +86,11 @@ def spill_retired(
             store, published, wanted[start : start + SLICE], columns=["text_hash", "vector"]
         )
         vectors = vectors_by_hash(rows)
-        still_there = _hashes_in(store, candidate, vectors)
+        still_there = texts_in(store, candidate, vectors)
         gone = {h: v for h, v in vectors.items() if h not in still_there}
         spill(store, fingerprint, gone, now=now)
         retired += len(gone)
     return retired
-
-
-def _hashes_in(store: Store, state: State, text_hashes: Iterable[str]) -> set[str]:
-    table = store.at(*state)
-    wanted = sorted(text_hashes)
-    found: set[str] = set()
-    for start in range(0, len(wanted), SLICE):
-        search = table.search().where(tables.among("text_hash", wanted[start : start + SLICE]))
-        found.update(search.select(["text_hash"]).to_arrow()["text_hash"].to_pylist())
-    return found
 
 
 def prune_spill(store: Store, *, keep_days: float, now: datetime) -> None:

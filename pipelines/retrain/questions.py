@@ -56,7 +56,7 @@ def read_asked(
             nothing of the general set may stay.
     """
     left_out: Counter[str] = Counter()
-    questions = [*_golden(config, ids, left_out), *_accepted(store, ids, left_out)]
+    questions = people_asked(config, store, ids, left_out)
     own, general = list(_own(config, model, ids, left_out)), general_set(config, model)
     people: list[Question | OwnPair | GeneralPair] = [
         *questions,
@@ -85,6 +85,23 @@ def read_asked(
             hint="Without questions on other subjects nobody sees what a version forgets.",
         )
     return asked
+
+
+def people_asked(
+    config: Config, store: Store, ids: Mapping[str, str], left_out: Counter[str]
+) -> list[Question]:
+    """Golden questions, and imported questions with accepted answers.
+
+    Args:
+        config: The configuration.
+        store: Where the imported questions are.
+        ids: Uri -> id of the documents that may be asked of.
+        left_out: Gets how many were not taken, by reason.
+
+    Raises:
+        ConfigError: A golden question is broken.
+    """
+    return [*_golden(config, ids, left_out), *_accepted(store, ids, left_out)]
 
 
 def _said(one: Question | OwnPair | GeneralPair) -> tuple[str, ...]:

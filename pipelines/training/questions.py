@@ -2,18 +2,21 @@
 
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pipelines.training.links import references, resolve, slug
 from pipelines.training.pairs import LEAST_WORDS, Row, answering
 from pipelines.training.params import Params
-from pipelines.training.records import Line, ManifestLine, digest
+from pipelines.training.records import Line, ManifestLine, Question, digest
 from pipelines.training.sketches import Sketches, sketch
 from pipelines.training.snapshot import Snapshot
 from pipelines.training.split import is_held_out
 from pipelines.training.texts import body, heading_text, words
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Kind = Literal["heading", "crossref", "accepted", "golden", "general"]
 
@@ -34,6 +37,25 @@ class Asked(Line):
     """Rows that are not searched: where the question was taken from, and what was learned."""
 
 
+class Material(Protocol):
+    """What questions are made of: a snapshot, or passages as they are published today."""
+
+    @property
+    def documents(self) -> "pa.Table":
+        """With ``document`` and ``uri``."""
+        ...
+
+    @property
+    def passages(self) -> "pa.Table":
+        """Rows of ``passages_schema``, by document and position."""
+        ...
+
+    @property
+    def questions(self) -> Sequence[Question]:
+        """Of people."""
+        ...
+
+
 def held_out_questions(snapshot: Snapshot, params: Params, dropped: Counter[str]) -> list[Asked]:
     """Questions whose documents are all held out, by kind and id.
 
@@ -42,21 +64,32 @@ def held_out_questions(snapshot: Snapshot, params: Params, dropped: Counter[str]
         params: At most ``max_questions`` of a kind, chosen by hash.
         dropped: Gets how many were not taken, by reason.
     """
-    makers = _Makers(snapshot, params, dropped)
-    people = makers.of_people(("accepted", "golden"), makers.held_out)
-    found = [*makers.of_headings(), *makers.of_references(), *people]
-    return _at_most(_unambiguous(found, dropped), params.max_questions, dropped)
+    makers = _Makers(snapshot, lambda name: is_held_out(name, params.held_out), dropped)
+    return _at_most(_unambiguous(makers.of_all(), dropped), params.max_questions, dropped)
+
+
+def questions_of(
+    material: Material, documents: Collection[str], dropped: Counter[str]
+) -> list[Asked]:
+    """Questions that documents among some answer, and no others.
+
+    Args:
+        material: Passages of these, and of documents that may link to them.
+        documents: Ids.
+        dropped: Gets how many were not taken, by reason.
+    """
+    return _unambiguous(_Makers(material, documents.__contains__, dropped).of_all(), dropped)
 
 
 def golden_questions(snapshot: Snapshot, params: Params) -> list[Asked]:
     """All golden questions, held out or not: what later looks at the version compare with."""
-    makers = _Makers(snapshot, params, Counter())
-    return list(makers.of_people(("golden",), lambda document: True))
+    makers = _Makers(snapshot, lambda _: True, Counter())
+    return list(makers.of_people(("golden",)))
 
 
 def not_learned(
     questions: Iterable[Asked],
-    snapshot: Snapshot,
+    material: Material,
     manifests: Iterable[ManifestLine],
     dropped: Counter[str],
 ) -> list[Asked]:
@@ -67,7 +100,7 @@ def not_learned(
     lines = list(manifests)
     hashes = {line.text_hash for line in lines}
     known = Sketches(line.sketch for line in lines)
-    passages = snapshot.passages
+    passages = material.passages
     texts, names = passages["text"], passages["text_hash"]
 
     @functools.cache
@@ -86,24 +119,30 @@ def not_learned(
 
 
 class _Makers:
-    """Passages by document, and what is asked about them."""
+    """Passages by document, and what is asked about those that are to be asked of."""
 
-    def __init__(self, snapshot: Snapshot, params: Params, dropped: Counter[str]) -> None:
-        self.snapshot, self.params, self.dropped = snapshot, params, dropped
-        self.documents = {row["uri"]: row["document"] for row in snapshot.documents.to_pylist()}
+    def __init__(
+        self, material: Material, asked_of: Callable[[str], bool], dropped: Counter[str]
+    ) -> None:
+        self.asked_of, self.dropped, self.people = asked_of, dropped, material.questions
+        documents = material.documents.select(["uri", "document"])
+        self.documents = {row["uri"]: row["document"] for row in documents.to_pylist()}
         names = ["document", "uri", "title", "heading_path", "prefix", "text", "domain"]
-        self.rows: list[Row] = snapshot.passages.select(names).to_pylist()
+        self.rows: list[Row] = material.passages.select(names).to_pylist()
         self.of_document: dict[str, list[int]] = defaultdict(list)
         for number, row in enumerate(self.rows):
             self.of_document[row["document"]].append(number)
 
-    def held_out(self, document: str) -> bool:
-        return is_held_out(document, self.params.held_out)
+    def of_all(self) -> Iterator[Asked]:
+        """What headings, links and people ask."""
+        yield from self.of_headings()
+        yield from self.of_references()
+        yield from self.of_people(("accepted", "golden"))
 
     def of_headings(self) -> Iterator[Asked]:
-        """Each heading of a held-out document; what stands below it answers."""
+        """Each heading of such a document; what stands below it answers."""
         for document, numbers in self.of_document.items():
-            if not self.held_out(document):
+            if not self.asked_of(document):
                 continue
             below: dict[str, list[int]] = defaultdict(list)
             for number in numbers:
@@ -118,11 +157,11 @@ class _Makers:
                     yield self._asked("heading", text, list(dict.fromkeys(targets)))
 
     def of_references(self) -> Iterator[Asked]:
-        """Each sentence that links to a held-out document; what it links to answers."""
+        """Each sentence that links to such a document; what it links to answers."""
         for row in self.rows:
             for reference in references(row["text"]):
                 found = resolve(reference.address, row["uri"], self.documents)
-                if found is None or found[0] == row["document"] or not self.held_out(found[0]):
+                if found is None or found[0] == row["document"] or not self.asked_of(found[0]):
                     continue
                 targets = self._linked(*found)
                 if targets:
@@ -130,10 +169,10 @@ class _Makers:
                     here = self.of_document[row["document"]]
                     yield self._asked("crossref", reference.text, targets, left_out=here)
 
-    def of_people(self, kinds: Sequence[Kind], asked_of: Callable[[str], bool]) -> Iterator[Asked]:
+    def of_people(self, kinds: Sequence[Kind]) -> Iterator[Asked]:
         """Imported and golden questions whose documents are all to be asked of."""
-        for question in self.snapshot.questions:
-            if question.kind in kinds and all(asked_of(name) for name in question.documents):
+        for question in self.people:
+            if question.kind in kinds and all(self.asked_of(name) for name in question.documents):
                 numbers = [n for name in question.documents for n in self.of_document[name]]
                 by_row = {id(self.rows[number]): number for number in numbers}
                 rows = answering(question, [self.rows[number] for number in numbers])

@@ -38,7 +38,7 @@ class Sketches:
         """Keep them; the same one twice costs nothing."""
         from datasketch import MinHashLSH
 
-        self._known = sorted({tuple(one) for one in sketches})
+        self._known = sorted({tuple(one) for one in sketches if one})
         self._index = MinHashLSH(threshold=NEAR, num_perm=SIZE)
         for number, one in enumerate(self._known):
             self._index.insert(number, _restored(one))

@@ -1,0 +1,77 @@
+"""One look: all that has happened to a version since the look before, as one observation."""
+
+from dataclasses import dataclass
+
+from pipelines.drift.records import Observation
+from pipelines.watch.changes import Changed, look_at_changes
+from pipelines.watch.exposure import look_at_documents
+from pipelines.watch.golden import Golden, look_at_golden
+from pipelines.watch.queries import Questions, look_at_questions
+from pipelines.watch.subject import Subject
+from pipelines.watch.worth import Worth, look_at_worth
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look saw, and how to say it."""
+
+    observation: Observation
+    published: bool
+    """Whether something was published since the look before."""
+    said: str
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anything happened that a later look must not see again."""
+        return self.published or not self.observation.is_empty
+
+
+def observe(subject: Subject) -> Looked:
+    """Sees what happened since the look before; a model is loaded only if that takes one.
+
+    Raises:
+        ConfigError: A golden question is broken, or a model cannot be found.
+        EmbedderChanged: The embedder gives other vectors than before.
+        RemoteUnavailable: What the version learned from cannot be fetched now.
+        DataMissing: It is gone, or damaged.
+    """
+    policy = subject.policy
+    published = not subject.past or subject.past[-1].publication != subject.last.number
+    found = look_at_documents(subject)
+    questions = look_at_questions(subject)
+    changed = look_at_changes(subject) if published and policy.changes else Changed()
+    golden = look_at_golden(subject) if policy.golden else Golden()
+    worth = look_at_worth(subject) if policy.worth else Worth()
+    scores = {"golden": golden.scores, **worth.scores}
+    observation = Observation(
+        look=subject.run,
+        at=subject.now,
+        publication=subject.last.number,
+        queries=questions.asked,
+        bags={**questions.bags, **changed.bags},
+        bins={**questions.bins, **changed.bins},
+        scores={name: given for name, given in scores.items() if given},
+        exposure=found,
+        canary=subject.encoders.least,
+        moved=(*questions.moved, *changed.moved),
+    )
+    return Looked(observation, published, _said(observation, (questions, changed, golden, worth)))
+
+
+def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth]) -> str:
+    """In a sentence, with numbers."""
+    questions, changed, golden, worth = parts
+    counted = {
+        "questions": questions.asked,
+        "changed documents": changed.documents,
+        "golden questions that find something else": len(golden.scores),
+        "golden questions asked for the first time": golden.first,
+        "golden questions whose document is not published": golden.lost,
+        "new documents that it was asked about": len(worth.scores.get("worth", ())),
+        "new documents about which nothing can be asked": worth.unasked,
+    }
+    told = [f"{count} {what}" for what, count in counted.items() if count]
+    told += [waits for waits in (questions.waits, changed.waits) if waits]
+    if seen.exposure is not None and seen.exposure.affected:
+        told.append(f"{seen.exposure.affected} of {seen.exposure.examples} examples have changed")
+    return "; ".join(told) if told else "nothing has happened"

@@ -1,0 +1,138 @@
+"""What a look looks at: a version that serves, what is published, and the looks before."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+
+from pipelines import registry
+from pipelines.answers import check_fingerprint
+from pipelines.config import Config, ModelConfig, WatchPolicy
+from pipelines.drift.records import Observation
+from pipelines.embedding import load_encoder
+from pipelines.knowledge import LookRow, Publication, Store, publications
+from pipelines.quality import check_unchanged
+from pipelines.records import Encoder, LoadEncoder
+from pipelines.registry import Version
+from pipelines.retrain.allowed import Allowed, Today, part, today_of
+
+GRACE = timedelta(minutes=5)
+"""Questions are written a hundred at a time: a look leaves the newest ones to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a watch meets what a test wants to replace."""
+
+    load_encoder: LoadEncoder = load_encoder
+    find_version: Callable[[Path, str, str], Version] = registry.find_version
+    checkout_path: Callable[[Path, Version, str, Path], Path] = registry.checkout_path
+
+
+@dataclass
+class Encoders:
+    """The models of one watch, each loaded once, and only if something is to be embedded."""
+
+    config: Config
+    store: Store
+    last: Publication
+    now: datetime
+    ports: Ports
+    least: float | None = None
+    """The least cosine of a fixed text, then and now; None where no vector was to be compared."""
+    _loaded: dict[str, Encoder] = field(default_factory=dict)
+
+    def named(self, model: str) -> Encoder:
+        """An encoder by its name.
+
+        Raises:
+            ConfigError: There is no such model.
+        """
+        if model not in self._loaded:
+            self._loaded[model] = self.ports.load_encoder(
+                model, root=self.config.root, batch_size=self.config.embedder.batch_size
+            )
+        return self._loaded[model]
+
+    def serving(self) -> Encoder:
+        """The one that made the vectors of the store, seen to give the same ones still.
+
+        Raises:
+            EmbedderMismatch: Its weights are others.
+            EmbedderChanged: They are the same, and give other vectors.
+        """
+        encoder = self.named(self.last.model)
+        if self.least is None:
+            check_fingerprint(encoder, self.last.fingerprint)
+            self.least = check_unchanged(self.store, encoder, now=self.now)
+        return encoder
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One version, at one look."""
+
+    config: Config
+    model: ModelConfig
+    version: str
+    store: Store
+    last: Publication
+    """What readers see."""
+    past: tuple[LookRow, ...]
+    """Looks at the version that were kept, oldest first."""
+    run: str
+    now: datetime
+    encoders: Encoders
+    ports: Ports
+
+    @property
+    def policy(self) -> WatchPolicy:
+        """When it counts as stale."""
+        return self.model.watch
+
+    @property
+    def until(self) -> datetime:
+        """Questions from then on are left to the next look."""
+        return self.now - GRACE
+
+    @functools.cached_property
+    def began(self) -> Publication:
+        """The publication by which the version came to serve."""
+        rows = [
+            row
+            for row in publications(self.store)
+            if row.models.get(self.model.name) == self.version
+        ]
+        return rows[-1]
+
+    @functools.cached_property
+    def seen(self) -> tuple[Observation, ...]:
+        """What the looks before saw, oldest first."""
+        return tuple(Observation.from_dict(row.observation) for row in self.past)
+
+    @functools.cached_property
+    def kept(self) -> frozenset[str]:
+        """Looks that count: what another one wrote belongs to a look that crashed."""
+        return frozenset(row.look for row in self.past)
+
+    @functools.cached_property
+    def today(self) -> Today:
+        """What is known today of the published documents."""
+        return today_of(self.config, self.store, self.last, now=self.now)
+
+    @functools.cached_property
+    def allowed(self) -> Allowed:
+        """What the model may learn from today."""
+        return part(self.today, self.model.domains)
+
+    def seed(self, channel: str) -> int:
+        """For what a version draws once, the same in every look."""
+        name = "\0".join((self.model.name, self.version, channel))
+        return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big")
+
+
+def hashed(*parts: str) -> str:
+    """What puts things into an order that nothing about them decides."""
+    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
