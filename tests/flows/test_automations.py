@@ -162,6 +162,9 @@ def told(tmp_path_factory: pytest.TempPathFactory, server: None) -> Iterator[Tol
     project.emit("hold.opened", "knowledge", **held)
     changed = {"from": "healthy", "to": "degraded", "why": why}
     project.emit("health.changed", "handbook", **changed)
+    turned = {"version": "v0.0.2", "verdict": "stale", "reasons": [why, "worth is below 0"]}
+    emit(Happened("model.stale", "model.tuned", turned), knowledge=name)
+    emit(Happened("model.stale", "model.tuned", turned), knowledge="another")
     # Events of one moment are not always taken in order; a refresh takes longer than that.
     until(lambda: events_like("staleproof.refresh.requested"), lambda n: n >= 2, seconds=LONG)
     time.sleep(2)
@@ -225,6 +228,13 @@ def test_people_are_told_of_holds_and_of_health(told: Told) -> None:
     assert f"decide/{name}" in hold
     [health] = told.of(f"{name}: source handbook is degraded")
     assert health.startswith('It was healthy. It said "no"')
+
+
+def test_people_are_told_of_a_model_that_has_gone_stale(told: Told) -> None:
+    name = told.project.config.knowledge.name
+    [said] = told.of(f"{name}: tuned v0.0.2 is stale")
+    assert said.startswith('It said "no"; worth is below 0\n')
+    assert "staleproof watch tuned --explain" in said
 
 
 def test_silence_of_two_sources_is_one_alarm_which_runs_the_watchdog(told: Told) -> None:
