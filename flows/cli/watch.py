@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from flows.cli import watched
+from flows.cli.arguments import Labels, split_labels
 from flows.cli.doors import Answer, Given, Session
 from pipelines.errors import ConfigError
 
@@ -25,6 +26,7 @@ def watch(
     /,
     *,
     explain: bool = False,
+    labels: Labels = (),
     html: Path | None = None,
     replay: bool = False,
     policy: Policies = (),
@@ -35,6 +37,7 @@ def watch(
     Args:
         model: Its name in the configuration; all of them, if left out.
         explain: Say which documents and domains, and what would have to happen for the next level.
+        labels: With --explain, what the reader of titles holds besides public, separated by commas.
         html: Write the looks at MODEL into this file too, as a page that works without a network.
         replay: Look at nothing; say what the policy would have said at each look that was kept.
         policy: With --replay, files with another [models.watch] each, to be set beside it.
@@ -48,7 +51,8 @@ def watch(
     if html is not None and len(names) != 1:
         known = ", ".join(names) or "none"
         raise ConfigError("--html writes the page of one model.", hint=f"Name it: {known}.")
-    return _looked(config, names, html, session, explain=explain)
+    reader = split_labels(labels) if explain else None
+    return _looked(config, names, html, session, reader=reader)
 
 
 def _refuse_mixtures(
@@ -62,7 +66,12 @@ def _refuse_mixtures(
 
 
 def _looked(
-    config: "Config", names: list[str], html: Path | None, session: Session, *, explain: bool
+    config: "Config",
+    names: list[str],
+    html: Path | None,
+    session: Session,
+    *,
+    reader: frozenset[str] | None,
 ) -> Answer:
     from flows.cli.progress import shown_progress
     from pipelines.watch import watch_models
@@ -78,18 +87,23 @@ def _looked(
         )
     data = report.to_dict()
     data["page"] = None if html is None else _write(html, report.models[0], config)
-    if explain:
-        for one, of in zip(data["models"], report.models, strict=True):
-            one.update(_seen(of))
-    show = watched.show_explained if explain else watched.show_watched
-    return Answer(data, show, report.exit_code)
+    if reader is None:
+        return Answer(data, watched.show_watched, report.exit_code)
+    for one, of in zip(data["models"], report.models, strict=True):
+        one.update(_seen(of, config, reader))
+    return Answer(data, watched.show_explained, report.exit_code)
 
 
-def _seen(of: "Watched") -> dict[str, Any]:
-    """Documents, domains and groups of questions, where a model was ever looked at."""
+def _seen(of: "Watched", config: "Config", reader: frozenset[str]) -> dict[str, Any]:
+    """Documents, domains and groups of questions, and the titles that the reader may see."""
     from pipelines.pages import newest_exposure, newest_moved
+    from pipelines.watch import titles_for
 
-    return {"exposed": newest_exposure(of.history), "moved": newest_moved(of.history)}
+    exposed, moved = newest_exposure(of.history), newest_moved(of.history)
+    uris = {one["uri"] for one in exposed["documents"]} if exposed else set()
+    uris |= {uri for one in moved for uri in one["documents"]}
+    titles = titles_for(config, uris, labels=reader) if uris else {}
+    return {"exposed": exposed, "moved": moved, "titles": titles}
 
 
 def _write(html: Path, of: "Watched", config: "Config") -> str | None:

@@ -75,8 +75,8 @@ def show_explained(console: Console, data: dict[str, Any], now: datetime) -> Non
             continue
         console.print(Text(f"\n{_name(one)}", "bold"))
         _signals(console, one["signals"])
-        _exposed(console, one["exposed"])
-        _moved(console, one["moved"])
+        _exposed(console, one["exposed"], one["titles"])
+        _moved(console, one["moved"], one["titles"])
     _written(console, data)
 
 
@@ -97,7 +97,7 @@ def _signals(console: Console, signals: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _exposed(console: Console, exposed: dict[str, Any] | None) -> None:
+def _exposed(console: Console, exposed: dict[str, Any] | None, titles: Mapping[str, str]) -> None:
     """Where what it learned is no longer as it was."""
     if exposed is None:
         return
@@ -113,18 +113,23 @@ def _exposed(console: Console, exposed: dict[str, Any] | None) -> None:
         )
     for one in documents[:SHOWN_DOCUMENTS]:
         share = f"{one['share']:.0%} of it"
-        told = f"  {one['uri']}  {one['what']}, {counted(one['examples'], 'example')}, {share}"
+        told = f"  {_named(one['uri'], titles)}  {one['what']}, {counted(one['examples'], 'example')}, {share}"
         console.print(told, soft_wrap=True)
 
 
-def _moved(console: Console, moved: list[dict[str, Any]]) -> None:
+def _named(uri: str, titles: Mapping[str, str]) -> str:
+    return f"{uri} ({titles[uri]})" if titles.get(uri) else uri
+
+
+def _moved(console: Console, moved: list[dict[str, Any]], titles: Mapping[str, str]) -> None:
     """Groups of questions or changes that are asked for, or happen, more or less than before."""
     if not moved:
         return
     console.print("\nWhat moved in the newest look that had something new:")
     for one in moved:
         what = one["channel"]
-        leads = f", leads to {', '.join(one['documents'])}" if one["documents"] else ""
+        found = ", ".join(_named(uri, titles) for uri in one["documents"])
+        leads = f", leads to {found}" if found else ""
         told = f"  {what}, group {one['bin']}: {one['then']:.0%} before, {one['now']:.0%} now"
         console.print(f"{told}{leads}", soft_wrap=True)
 

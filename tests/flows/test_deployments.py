@@ -58,7 +58,7 @@ def runs_of(deployment_id: UUID) -> list[FlowRun]:
 def test_server_has_what_the_file_says_however_often_it_is_deployed(config: Config) -> None:
     everything = names(
         config, "decide/*", "fill/*", "maintain/*", "promote/*", "refresh/*", "refresh/*-recheck",
-        "retrain/*", "watchdog/*",
+        "retrain/*", "watch/*", "watchdog/*",
     )  # fmt: skip
     assert {d.file for d in compare_deployments(config)} == {"there"}
     assert apply_deployments(config) == Applied(created=everything)
@@ -81,7 +81,7 @@ def test_server_has_what_the_file_says_however_often_it_is_deployed(config: Conf
     assert apply_deployments(config) == Applied(updated=everything[4:5])
     with get_client(sync_client=True) as client:
         again = client.read_deployment_by_name(everything[4])
-        watchdog = client.read_deployment_by_name(everything[7])
+        watchdog = client.read_deployment_by_name(everything[8])
     # What a person paused stays paused, and every schedule is there once, under its slug.
     assert [(s.slug, s.active) for s in again.schedules] == [("regular", False)]
     assert [s.slug for s in watchdog.schedules] == ["regular"]

@@ -80,7 +80,7 @@ def test_configuration_without_a_model_says_how_to_begin() -> None:
 def test_page_that_was_written_is_named_last() -> None:
     for show in (show_watched, show_explained):
         data = report(watched(), page="looks.html")
-        data["models"][0] |= {"exposed": None, "moved": []}
+        data["models"][0] |= {"exposed": None, "moved": [], "titles": {}}
         assert shown(show, data).rstrip().endswith("wrote  looks.html")
 
 
@@ -98,12 +98,16 @@ def test_explanation_names_channels_domains_documents_and_groups() -> None:
     )
     group = Moved(channel="topic", bin=7, then=0.04, now=0.31, documents=("docs/c.md",))
     data = report(watched())
-    data["models"][0] |= {"exposed": asdict(exposed), "moved": [asdict(group)]}
+    data["models"][0] |= {
+        "exposed": asdict(exposed),
+        "moved": [asdict(group)],
+        "titles": {"docs/a.md": "Annual leave"},
+    }
     text = shown(show_explained, data)
     assert "docs/b.md  may not be learned from today" in text
     assert text.index("domain hr: exposure 0.200") < text.index("domain it")
     assert "41 examples of 640 rest on documents that changed:" in text
-    assert "docs/a.md  changed, 3 examples, 75% of it" in text
+    assert "docs/a.md (Annual leave)  changed, 3 examples, 75% of it" in text
     assert "topic, group 7: 4% before, 31% now, leads to docs/c.md" in text
     line = next(line for line in text.splitlines() if line.startswith("worth"))
     assert line.split()[1:5] == ["31", "1.25", "50", "+0.020"]

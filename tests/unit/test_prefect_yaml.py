@@ -32,7 +32,7 @@ def test_demo_has_the_file_that_init_writes() -> None:
 def test_everything_that_is_deployed_is_named_after_the_knowledge_base(tmp_path: Path) -> None:
     (tmp_path / "prefect.yaml").write_text(TEXT)
     declared = read_deployments(tmp_path)
-    kinds = ("watchdog", "maintain", "decide", "retrain", "promote", "fill")
+    kinds = ("watchdog", "maintain", "decide", "watch", "retrain", "promote", "fill")
     flows = ("refresh/kb", "refresh/kb-recheck", *(f"{kind}/kb" for kind in kinds))
     assert tuple(d.name for d in declared) == flows
     assert {d.tags for d in declared} == {frozenset({"staleproof", "kb:kb"})}
