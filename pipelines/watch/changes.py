@@ -25,6 +25,8 @@ from pipelines.watch.subject import Subject, hashed
 CHANNEL, CENTRES = "changes", "changes-bins"
 EDGES = "edges"
 _ALIKE = 1e-6
+_NONE = -1.0
+"""Vectors of one write are of one length; no edge between sizes is below 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +168,16 @@ def _mean(vectors: Sequence[Vectors]) -> Vectors:
 
 def _keep(subject: Subject, bins: Changes) -> None:
     """Keeps what was fitted: fitted again it might number its bins otherwise."""
-    rows = [*bins.topics.centres, bins.edges.astype(np.float32)]
+    edges = np.full(bins.topics.centres.shape[1], _NONE, dtype=np.float32)
+    edges[: len(bins.edges)] = bins.edges
+    rows = [*bins.topics.centres, edges]
     take(subject, CENTRES, rows, [FIT] * bins.topics.count + [EDGES])
 
 
 def _fitted(subject: Subject) -> Changes:
     kept = kept_references(subject, CENTRES)
     edges = next(one.vector for one in kept if one.part == EDGES)
-    return Changes(Topics(part_of(kept, FIT)), edges.astype(np.float64))
+    return Changes(Topics(part_of(kept, FIT)), edges[edges != _NONE].astype(np.float64))
 
 
 def _binned(

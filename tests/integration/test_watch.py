@@ -44,12 +44,16 @@ def test_base_that_serves_is_not_looked_at(tmp_path: Path) -> None:
 
 def test_first_look_is_fresh_kept_and_told(model: Observed) -> None:
     found = model.watch()
-    assert found.verdict is not None and found.verdict.level == "fresh"
-    assert found.changed and len(model.kept) == 1
+    assert found.verdict is not None
+    assert found.verdict.level == "fresh"
+    assert found.changed
+    assert len(model.kept) == 1
     assert model.told == [("model.fresh", f"{MODEL}/{VERSION}/fresh/1")]
     assert [row.verdict for row in verdicts(model.store, MODEL)] == ["fresh"]
-    assert found.happened is not None and found.happened.exposure is not None
-    assert found.happened.exposure.value == 0 and found.happened.exposure.examples == len(PAGES)
+    assert found.happened is not None
+    assert found.happened.exposure is not None
+    assert found.happened.exposure.value == 0
+    assert found.happened.exposure.examples == len(PAGES)
 
 
 def test_looks_in_which_nothing_happens_change_nothing_and_load_nothing(model: Observed) -> None:
@@ -57,9 +61,11 @@ def test_looks_in_which_nothing_happens_change_nothing_and_load_nothing(model: O
     model.fetched.clear()
     for _ in range(5):
         found = model.watch()
-        assert not found.changed and found.happened is None
+        assert not found.changed
+        assert found.happened is None
         assert found.verdict == first.verdict
-        assert model.loaded == [] and model.told == []
+        assert model.loaded == []
+        assert model.told == []
     assert len(model.kept) == 1
     assert model.fetched == []  # what it learned is fetched once
 
@@ -69,14 +75,17 @@ def test_deleted_documents_are_exposure_and_watched_not_stale(model: Observed) -
     model.remove("page-0.md", "page-1.md")
     model.refresh()
     found = model.watch()
-    assert found.verdict is not None and found.verdict.level == "watch"
-    assert found.happened is not None and found.happened.exposure is not None
+    assert found.verdict is not None
+    assert found.verdict.level == "watch"
+    assert found.happened is not None
+    assert found.happened.exposure is not None
     assert found.happened.exposure.value == pytest.approx(2 / 5)
     assert {one.what for one in found.happened.exposure.documents} == {"deleted"}
     assert found.happened.exposure.withdrawn == ()
     assert model.told == [("model.watch", f"{MODEL}/{VERSION}/watch/1")]
     again = model.watch()
-    assert again.happened is None and again.verdict == found.verdict
+    assert again.happened is None
+    assert again.verdict == found.verdict
 
 
 def test_moved_documents_are_no_exposure(model: Observed) -> None:
@@ -84,8 +93,10 @@ def test_moved_documents_are_no_exposure(model: Observed) -> None:
     model.rename("page-0.md", "moved/elsewhere.md")
     model.refresh()
     found = model.watch()
-    assert found.happened is not None and found.happened.exposure is None
-    assert found.verdict is not None and found.verdict.exposure == 0
+    assert found.happened is not None
+    assert found.happened.exposure is None
+    assert found.verdict is not None
+    assert found.verdict.exposure == 0
 
 
 def test_an_edit_counts_by_how_much_it_changes(model: Observed) -> None:
@@ -123,7 +134,8 @@ def test_permission_that_is_withdrawn_makes_it_stale_at_once(model: Observed, fo
             model.remove("page-0.md")
             model.refresh()
     found = model.watch()
-    assert found.verdict is not None and found.verdict.level == "stale"
+    assert found.verdict is not None
+    assert found.verdict.level == "stale"
     assert "docs/page-0.md" in found.verdict.reasons[0] or forbid == "source"
     assert model.told == [("model.stale", f"{MODEL}/{VERSION}/stale/1")]
     assert found.is_stale
@@ -142,7 +154,8 @@ def test_stale_needs_no_publication(model: Observed) -> None:
     model.watch()
     model.configured(source(more="train = false"))
     found = model.watch()
-    assert found.is_stale and len(model.kept) == 2
+    assert found.is_stale
+    assert len(model.kept) == 2
 
 
 def test_the_same_look_again_counts_once(model: Observed) -> None:
@@ -150,7 +163,8 @@ def test_the_same_look_again_counts_once(model: Observed) -> None:
     model.remove("page-0.md")
     model.refresh()
     again = model.watch("look-a")
-    assert again.verdict == first.verdict and len(model.kept) == 1
+    assert again.verdict == first.verdict
+    assert len(model.kept) == 1
     assert model.told == []
 
 
@@ -166,7 +180,8 @@ def test_a_look_that_was_stopped_before_it_told_is_told_by_the_next(
             model.watch("look-a")
     assert len(model.kept) == 2
     found = model.watch()
-    assert found.changed and len(model.kept) == 2
+    assert found.changed
+    assert len(model.kept) == 2
     assert model.told == [("model.watch", f"{MODEL}/{VERSION}/watch/1")]
     model.watch()
     assert model.told == []
@@ -182,7 +197,8 @@ def test_two_at_once_are_one(model: Observed) -> None:
         pytest.raises(WatchRunning, match="other") as error,
     ):
         model.watch()
-    assert error.value.retryable and error.value.exit_code == 4
+    assert error.value.retryable
+    assert error.value.exit_code == 4
 
 
 def test_unknown_model_is_named(model: Observed) -> None:
@@ -218,7 +234,8 @@ def test_golden_questions_are_asked_again_only_where_they_find_something_else(
     first = model.watch()
     assert "1 golden questions asked for the first time" in first.said
     assert "1 golden questions whose document is not published" in first.said
-    assert first.happened is not None and first.happened.scores == {}
+    assert first.happened is not None
+    assert first.happened.scores == {}
     assert first.happened.canary == pytest.approx(1)
     model.write("page-0.md", "# Page 0\n\nNow it tells of something that nobody asked about.\n")
     model.write("leave.md", "leave\n")
