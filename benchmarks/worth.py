@@ -2,8 +2,8 @@
 
 A score is what a tuned model gains over its base on the questions of one new document (reciprocal
 rank, mean of its questions). Shapes are real where `--scores` names an `evaluation/scores.parquet` of
-a retraining: differences of its documents, drawn with replacement, and pulled towards 1 or -1 until
-their mean is what a world says. Without it they are drawn from reciprocal ranks that mostly agree.
+a retraining: differences of its documents, drawn with replacement and moved until their
+mean is what a world says. Without it they are drawn from reciprocal ranks that mostly agree.
 """
 
 import argparse
@@ -21,6 +21,8 @@ from pipelines.drift import Observation, begin, look
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 LOOKS = 100
+QUESTIONS = 4
+"""Of a document, at most."""
 RANKS = np.array([1, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 0])
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 
@@ -39,26 +41,39 @@ class World:
     alpha: float = 0.05
 
 
-def differences(file: Path) -> np.ndarray:
-    """Challenger minus base of each document's held-out questions."""
+def differences(file: Path, count: int = 4000) -> np.ndarray:
+    """Challenger minus base: a document by chance, and four of its questions, as a look asks them."""
     import pyarrow.parquet as pq
 
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in pq.read_table(file).to_pylist():
         if row["set"] == "held_out":
-            found[row["document"]][row["model"]].append(row["reciprocal_rank"])
-    return np.array([np.mean(by["challenger"]) - np.mean(by["base"]) for by in found.values()])
+            found[row["document"]][row["question"]][row["model"]] = row["reciprocal_rank"]
+    documents = [
+        np.array([by["challenger"] - by["base"] for by in some.values()]) for some in found.values()
+    ]
+    chance = np.random.default_rng(4)
+    drawn = []
+    for number in chance.integers(len(documents), size=count):
+        some = documents[number]
+        drawn.append(chance.choice(some, min(QUESTIONS, len(some)), replace=False).mean())
+    return np.array(drawn)
 
 
 def real(shape: np.ndarray, mean: float) -> Draw:
-    """Draws of a shape whose mean is moved: a part of them is 1 or -1 instead."""
+    """Draws of a shape whose mean is another: all are moved, or a part of them is 1 or -1 instead.
+
+    The latter where moved ones would leave [-1, 1].
+    """
     now = shape.mean()
+    moved = shape - now + mean
+    if np.abs(moved).max() <= 1:
+        return lambda chance, count: chance.choice(moved, count)
     end = 1.0 if mean > now else -1.0
     part = (mean - now) / (end - now)
 
     def draw(chance: np.random.Generator, count: int) -> np.ndarray:
-        drawn = chance.choice(shape, count)
-        return np.where(chance.random(count) < part, end, drawn)
+        return np.where(chance.random(count) < part, end, chance.choice(shape, count))
 
     return draw
 
