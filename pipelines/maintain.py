@@ -15,6 +15,7 @@ from pipelines.knowledge import (
     Store,
     clean_up,
     find_store,
+    forget_watched,
     model_folder,
     newest,
     publications,
@@ -124,6 +125,8 @@ def _retire(config: Config, store: Store, run: str, now: datetime) -> tuple[str,
                 coming = {name for name, is_young in copies.items() if is_young}
                 done = retire(config.root, model.name, model.keep_versions, serve | coming)
                 retired += done.versions
+                gone = [tag.rpartition("@")[2] for tag in done.versions]
+                forget_watched(store, model.name, gone)
                 for name in copies.keys() - serve - coming:
                     folder = config.root / model_folder(model.name, name)
                     shutil.rmtree(folder, ignore_errors=True)

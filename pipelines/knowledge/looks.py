@@ -44,12 +44,15 @@ class LookRow:
         return f"{self.model}/{self.version}/{self.number}"
 
 
-def looks(store: Store | None, model: str, version: str) -> list[LookRow]:
-    """The looks at a version that were kept, oldest first."""
+def looks(store: Store | None, model: str, version: str | None = None) -> list[LookRow]:
+    """The looks at a version, or at all versions of a model, that were kept, oldest first."""
     if store is None or TABLE not in store.names():  # made before there was such a table
         return []
-    where = f"model = {quoted(model)} AND version = {quoted(version)}"
-    return sorted((_look(row) for row in rows(store, TABLE, where)), key=lambda row: row.number)
+    where = f"model = {quoted(model)}"
+    if version is not None:
+        where += f" AND version = {quoted(version)}"
+    found = [_look(row) for row in rows(store, TABLE, where)]
+    return sorted(found, key=lambda row: (row.at, row.version, row.number))
 
 
 def keep_look(store: Store, look: LookRow) -> bool:

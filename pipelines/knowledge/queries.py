@@ -124,9 +124,9 @@ def asked_between(
     return sorted(found, key=lambda one: (one.at, one.id))
 
 
-def first_hits(store: Store, *, since: datetime) -> Counter[str]:
-    """How often each document was the nearest to a question, since a time."""
-    where = f"NOT ({before('at', since)})"
+def first_hits(store: Store, *, since: datetime, until: datetime) -> Counter[str]:
+    """How often each document was the nearest to a question, between two times."""
+    where = f"NOT ({before('at', since)}) AND {before('at', until)}"
     return Counter(row["hits"][0] for row in _selected(store, where, ["hits"]) if row["hits"])
 
 

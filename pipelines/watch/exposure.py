@@ -39,7 +39,7 @@ def exposure_of(subject: Subject, manifest: Learned) -> Exposure:
     for line in manifest.lines():
         if line.uri:
             documents[line.uri] = line.content_hash
-    asked = first_hits(subject.store, since=subject.now - LATELY)
+    asked = first_hits(subject.store, since=subject.now - LATELY, until=subject.now)
     return exposure(manifest.lines(), _standing(subject, manifest, documents), asked)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.knowledge import Evaluation, evaluated, keep_evaluations
+from pipelines.knowledge import Evaluation
 from pipelines.quality.canaries import Canary, question_vectors, read_canaries
 from pipelines.watch.nearest import Found, nearest
 from pipelines.watch.subject import Subject, hashed
@@ -30,7 +30,7 @@ def look_at_golden(subject: Subject) -> Golden:
         ConfigError: A golden question is broken.
     """
     canaries = read_canaries(subject.config.golden)
-    known = evaluated(subject.store, subject.model.name, subject.version, CHANNEL)
+    known = subject.memory.evaluated(CHANNEL)
     places = {canary.id: _place(subject, canary.uri) for canary in canaries}
     asked = [canary for canary in canaries if places[canary.id] is not None]
     lost = len(canaries) - len(asked)
@@ -65,7 +65,7 @@ def _compared(
         (one for one in made if one.id not in counted), key=lambda one: hashed(subject.run, one.id)
     )
     kept = [_against(one, first.get(one.item, one)) for one in new]
-    keep_evaluations(subject.store, kept)
+    subject.memory.keep_evaluations(kept)
     scores = tuple(one.ours - one.theirs for one in kept if one.item in first)
     return Golden(scores, len(kept) - len(scores), lost)
 

@@ -26,8 +26,12 @@ class Looked:
         return self.published or not self.observation.is_empty
 
 
-def observe(subject: Subject) -> Looked:
+def observe(subject: Subject, *, models: bool = True) -> Looked:
     """Sees what happened since the look before; a model is loaded only if that takes one.
+
+    Args:
+        subject: The version, and the looks before.
+        models: Whether to ask golden questions, and about what is new.
 
     Raises:
         ConfigError: A golden question is broken, or a model cannot be found.
@@ -40,8 +44,8 @@ def observe(subject: Subject) -> Looked:
     found = look_at_documents(subject)
     questions = look_at_questions(subject)
     changed = look_at_changes(subject) if published and policy.changes else Changed()
-    golden = look_at_golden(subject) if policy.golden else Golden()
-    worth = look_at_worth(subject) if policy.worth else Worth()
+    golden = look_at_golden(subject) if models and policy.golden else Golden()
+    worth = look_at_worth(subject) if models and policy.worth else Worth()
     scores = {"golden": golden.scores, **worth.scores}
     observation = Observation(
         look=subject.run,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pipelines.knowledge import Reference, keep_references, references
+from pipelines.knowledge import Reference
 from pipelines.records import Vectors
 from pipelines.watch.subject import Subject, hashed
 
@@ -14,8 +14,7 @@ FIT, BAG = "fit", "bag"
 
 def kept_references(subject: Subject, channel: str) -> list[Reference]:
     """Those of one channel that count, by position; a look that crashed took none."""
-    found = references(subject.store, subject.model.name, subject.version, channel)
-    return [one for one in found if one.look in subject.kept]
+    return [one for one in subject.memory.references(channel) if one.look in subject.kept]
 
 
 def take(
@@ -35,7 +34,7 @@ def take(
         )
         for number, (vector, part) in enumerate(zip(vectors, parts, strict=True))
     ]
-    keep_references(subject.store, taken)
+    subject.memory.keep_references(taken)
     return taken
 
 

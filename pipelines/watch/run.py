@@ -23,6 +23,7 @@ from pipelines.knowledge import (
 )
 from pipelines.records import Happened, Progress, Step, call, ignore
 from pipelines.retrain.stored import former_runs
+from pipelines.watch.memory import Stored
 from pipelines.watch.observe import observe
 from pipelines.watch.records import Report, Watched
 from pipelines.watch.subject import Encoders, Ports, Subject
@@ -128,6 +129,7 @@ def _watched(context: _Context, model: ModelConfig) -> Watched:
         now=context.now,
         encoders=context.encoders,
         ports=context.ports,
+        memory=Stored(context.store, model.name, version),
     )
     looked = observe(subject)
     if not looked.is_kept:

@@ -17,6 +17,7 @@ from pipelines.quality import check_unchanged
 from pipelines.records import Encoder, LoadEncoder
 from pipelines.registry import Version
 from pipelines.retrain.allowed import Allowed, Today, part, today_of
+from pipelines.watch.memory import Memory
 
 GRACE = timedelta(minutes=5)
 """Questions are written a hundred at a time: a look leaves the newest ones to the next."""
@@ -86,6 +87,7 @@ class Subject:
     now: datetime
     encoders: Encoders
     ports: Ports
+    memory: Memory
 
     @property
     def policy(self) -> WatchPolicy:

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.drift.records import Bet
 from pipelines.errors import ConfigError
 from pipelines.ingest.prepare import text_hash_of
-from pipelines.knowledge import Evaluation, evaluated, keep_evaluations, spill, spilled
+from pipelines.knowledge import Evaluation, spill, spilled
 from pipelines.knowledge.compare import rows_of_texts, streamed
 from pipelines.records import Encoder, Vectors
 from pipelines.training.texts import body, embedded
@@ -53,7 +53,7 @@ def look_at_worth(subject: Subject) -> Worth:
         EmbedderChanged: The version gives other vectors than before.
     """
     manifest = learned(subject)
-    known = evaluated(subject.store, subject.model.name, subject.version)
+    known = subject.memory.evaluated()
     done = {
         one.evidence
         for one in known
@@ -65,7 +65,7 @@ def look_at_worth(subject: Subject) -> Worth:
     asked = fresh_questions(subject, manifest, uris)
     scores = _scores(subject, asked) if asked else {}
     unasked = [uri for uri in uris if not any(uri in some for some in scores.values())]
-    keep_evaluations(subject.store, [_evaluation(subject, UNASKED, uri, 0, 0) for uri in unasked])
+    subject.memory.keep_evaluations([_evaluation(subject, UNASKED, uri, 0, 0) for uri in unasked])
     order = sorted(set(uris) - set(unasked), key=lambda uri: hashed(subject.run, uri))
     rivals: dict[Bet, str] = {"worth": "base"}
     if subject.policy.candidate:
@@ -73,10 +73,7 @@ def look_at_worth(subject: Subject) -> Worth:
     told: dict[Bet, tuple[float, ...]] = {}
     for channel, rival in rivals.items():
         pairs = [(uri, scores["ours"][uri], scores[rival][uri]) for uri in order]
-        keep_evaluations(
-            subject.store,
-            [_evaluation(subject, channel, uri, ours, theirs) for uri, ours, theirs in pairs],
-        )
+        subject.memory.keep_evaluations([_evaluation(subject, channel, *pair) for pair in pairs])
         if pairs:
             told[channel] = tuple(ours - theirs for _, ours, theirs in pairs)
     return Worth(told, len(unasked))
