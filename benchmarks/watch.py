@@ -60,15 +60,27 @@ def project(root: Path) -> Config:
 
 
 def serve(root: Path) -> None:
-    """Publishes, lets a version serve, and writes down what it learned from."""
+    """Publishes, and lets a version serve."""
     config = project(root)
     refresh(config, StandIn(), now=START)
-    store = open_store(config.store_uri, now=START)
+    serving(root, config, START, every=LEARNED)
+
+
+def serving(root: Path, config: Config, at: datetime, *, every: int) -> None:
+    """Lets a version serve, and writes down in ``learned`` what it learned from.
+
+    Args:
+        root: Of the project.
+        config: Of it; something is published.
+        at: When that was.
+        every: Of so many documents it learned from one.
+    """
+    store = open_store(config.store_uri, now=at)
     last = newest(store)
     if last is None:
         raise SystemExit("nothing was published")
     published = published_documents(store, last.state)
-    taken = sorted(published)[::LEARNED]
+    taken = sorted(published)[::every]
     rows = rows_of(store, last.state, taken, columns=["uri", "text", "text_hash"]).to_pylist()
     folder = root / "learned"
     folder.mkdir()
@@ -78,9 +90,8 @@ def serve(root: Path) -> None:
 
     hashes = [one.content_hash for one in published.values()]
     pq.write_table(pa.table({"content_hash": hashes}), folder / "documents.parquet")
-    now = START + timedelta(minutes=1)
     promoted = {"number": last.number + 1, "kind": "promotion", "models": {NAME: VERSION}}
-    append(store, replace(last, at=now, **promoted))
+    append(store, replace(last, at=at + timedelta(minutes=1), **promoted))
 
 
 def _line(number: int, row: dict[str, Any], published: dict[str, Any]) -> ManifestLine:
