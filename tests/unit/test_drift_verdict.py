@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.config import WatchPolicy
 from pipelines.drift import Observation, State, Verdict, begin, look, weights
+from pipelines.drift.look import noise
 from tests.looks import bag, bets, exposure, nothing_new, seen
 
 POLICY = WatchPolicy()
@@ -292,3 +293,16 @@ def test_a_state_of_another_format_is_refused() -> None:
     text = begin("support", "v1").to_json().replace('"format":1', '"format":2')
     with pytest.raises(ValueError, match="another format"):
         State.from_json(text)
+
+
+def test_ties_are_broken_by_other_numbers_in_each_look_channel_version_and_model() -> None:
+    state = begin("support", "v1")
+    drawn = [
+        noise(state, "run-1", "topic", 3),
+        noise(state, "run-2", "topic", 3),
+        noise(state, "run-1", "novelty", 3),
+        noise(replace(state, version="v2"), "run-1", "topic", 3),
+        noise(replace(state, model="other"), "run-1", "topic", 3),
+    ]
+    assert len({some.tobytes() for some in drawn}) == len(drawn)
+    assert noise(state, "run-1", "topic", 3).tobytes() == drawn[0].tobytes()
