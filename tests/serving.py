@@ -13,10 +13,9 @@ from tests.retrained import Registered
 from tests.trained import MODEL, Trained
 
 
-def let_in(trained: Trained, version: str, registry: Registered | None = None) -> Promoted:
-    """Promotes it, as the command does; of a stand-in's registry where one is given."""
+def ports_of(trained: Trained, version: str, registry: Registered | None = None) -> Ports:
+    """What a promotion of a version meets: a stand-in embeds, and nobody else loads it."""
     project = trained.project
-    project.later()
 
     def load(model: str, *, root: Path, batch_size: int = 32) -> Encoder:
         del batch_size
@@ -31,14 +30,19 @@ def let_in(trained: Trained, version: str, registry: Registered | None = None) -
         return Answered(0, 0)
 
     ports = Ports(fill=FillPorts(load_encoder=load, answer=answer))
-    if registry is not None:
-        ports = replace(ports, registry=registry.port())
+    return ports if registry is None else replace(ports, registry=registry.port())
+
+
+def let_in(trained: Trained, version: str, registry: Registered | None = None) -> Promoted:
+    """Promotes it, as the command does; of a stand-in's registry where one is given."""
+    project = trained.project
+    project.later()
     done = promote_model(
         project.config,
         Request(model=MODEL, version=version),
         now=project.now,
         run_id=f"run-{next(project.runs)}",
-        ports=ports,
+        ports=ports_of(trained, version, registry),
     )
     assert done.promoted, done.reason
     return done

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 import tests.audit_key_cases
 import tests.model_key_cases
 import tests.server_key_cases
+import tests.watch_key_cases
 import tests.webhook_key_cases  # noqa: F401  (all put their cases beside these)
 from pipelines.config import DomainPolicy, Endpoint, FilesSource, GitSource, SourceRule
-from pipelines.config.models import GatePolicy, ModelConfig, Settings
+from pipelines.config.models import GatePolicy, ModelConfig, Settings, WatchPolicy
 from pipelines.knowledge.queries import logged_queries
 from pipelines.refresh import Ports
 from tests.command_line import Cli
@@ -32,10 +33,11 @@ def every_key() -> set[str]:
     keys |= keys_of(SourceRule, "sources.rules") | keys_of(DomainPolicy, "domains")
     keys |= keys_of(Endpoint, "webhook.endpoints")
     keys |= keys_of(ModelConfig, "models") | keys_of(GatePolicy, "models.gate")
+    keys |= keys_of(WatchPolicy, "models.watch")
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             keys |= keys_of(field.annotation, name)
-    return keys - {"sources.rules", "webhook.endpoints", "models.gate"}
+    return keys - {"sources.rules", "webhook.endpoints", "models.gate", "models.watch"}
 
 
 def test_every_key_has_a_case() -> None:
