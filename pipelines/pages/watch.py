@@ -61,6 +61,7 @@ def watch_page(looks: Sequence[LookRow], *, knowledge: str) -> str:
         moved=moved,
         turns=[(one, moment(one.at)) for one in reversed(transitions(looks))],
         number=number,
+        chance=false_calls(last),
     )
 
 
@@ -88,6 +89,11 @@ def newest_moved(looks: Sequence[LookRow]) -> list[dict[str, Any]]:
     """As ``Moved`` has it: of the newest look that saw something move."""
     found: list[list[dict[str, Any]]] = [one.observation["moved"] for one in reversed(looks)]
     return next((moved for moved in found if moved), [])
+
+
+def false_calls(look: LookRow) -> float:
+    """The chance that any channel ever reaches its threshold for a version if nothing moves."""
+    return float(sum(1 / signal["threshold"] for signal in look.verdict["signals"]))
 
 
 def _drawable(looks: Sequence[LookRow]) -> "Iterator[tuple[str, str, Callable[[], str]]]":

@@ -146,6 +146,14 @@ def test_signals_stand_in_the_table_with_what_they_need() -> None:
     assert cells == ["812.5", "100", "400", "-0.02", "-0.09 to -0.011", "It is surely worse."]
 
 
+def test_page_says_what_alpha_comes_to_over_a_year_of_versions() -> None:
+    by = {"topic": 200.0, "novelty": 100.0, "changes": 200.0, "golden": 100.0, "worth": 50.0}
+    signals = tuple(signal(name, 1.0, threshold=needs) for name, needs in by.items())
+    said = read(look(1, signals=signals)).text
+    assert "with a chance of at most 5 %" in said
+    assert "of 12 versions a year at most 0.6 a year" in said
+
+
 def test_what_changed_and_what_was_withdrawn_is_named_by_uri() -> None:
     seen = exposure("docs/leave.md", withdrawn=("docs/secret.md",))
     page = read(look(1, "stale", exposure=seen, moved=moved("docs/new.md")))
