@@ -7,7 +7,7 @@ from pipelines.drift.records import Exposure
 from pipelines.knowledge import first_hits, rows_of, texts_in
 from pipelines.retrain.allowed import Reason, Today, withdrawn
 from pipelines.training.sketches import sketch
-from pipelines.watch.learned import Learned, learned
+from pipelines.watch.learned import Learned
 from pipelines.watch.standing import Standing, exposure
 from pipelines.watch.subject import Subject
 
@@ -25,7 +25,7 @@ def look_at_documents(subject: Subject) -> Exposure | None:
         RemoteUnavailable: Its manifest cannot be fetched now.
         DataMissing: It is gone, or damaged.
     """
-    found = exposure_of(subject, learned(subject))
+    found = exposure_of(subject, subject.learned)
     former = next((one.exposure for one in reversed(subject.seen) if one.exposure), None)
     if former is None:
         return found
@@ -36,11 +36,11 @@ def look_at_documents(subject: Subject) -> Exposure | None:
 def exposure_of(subject: Subject, manifest: Learned) -> Exposure:
     """The exposure of a version to what is published and permitted today."""
     documents: dict[str, str] = {}
-    for line in manifest.lines():
+    for line in manifest.lines:
         if line.uri:
             documents[line.uri] = line.content_hash
     asked = first_hits(subject.store, since=subject.now - LATELY, until=subject.now)
-    return exposure(manifest.lines(), _standing(subject, manifest, documents), asked)
+    return exposure(manifest.lines, _standing(subject, manifest, documents), asked)
 
 
 def _standing(subject: Subject, manifest: Learned, documents: Mapping[str, str]) -> Standing:
@@ -55,9 +55,7 @@ def _standing(subject: Subject, manifest: Learned, documents: Mapping[str, str])
     }
     changed = {uri for uri, place in at.items() if content[place] != documents[uri]}
     doubtful = [
-        line
-        for line in manifest.lines()
-        if line.uri and (line.uri in changed or line.uri not in at)
+        line for line in manifest.lines if line.uri and (line.uri in changed or line.uri not in at)
     ]
     return Standing(
         at=at,

@@ -46,13 +46,18 @@ class AskedOf:
     left_out: frozenset[str]
 
 
-def fresh_documents(subject: Subject, manifest: Learned, known: Collection[str]) -> list[str]:
+def fresh_documents(
+    subject: Subject, manifest: Learned, known: Collection[str]
+) -> tuple[list[str], int]:
     """Uris that may be learned from, whose content the version was not made of; ``MOST`` by hash.
 
     Args:
         subject: What is looked at.
         manifest: What the version was made of.
         known: Content hashes that were asked about before.
+
+    Returns:
+        The uris, and how many more there are.
     """
     old = manifest.hashes() | frozenset(known)
     new = {
@@ -60,7 +65,7 @@ def fresh_documents(subject: Subject, manifest: Learned, known: Collection[str])
         for uri, one in sorted(subject.allowed.documents.items())
         if one.content_hash not in old
     }
-    return [new[name] for name in sorted(new, key=hashed)[:MOST]]
+    return [new[name] for name in sorted(new, key=hashed)[:MOST]], max(0, len(new) - MOST)
 
 
 def fresh_questions(
@@ -72,7 +77,7 @@ def fresh_questions(
     found = questions_of(material, frozenset(uris), dropped)
     texts = material.passages["text_hash"].to_pylist()
     by_uri: dict[str, list[Asked]] = defaultdict(list)
-    for one in not_learned(found, material, manifest.lines(), dropped):
+    for one in not_learned(found, material, manifest.lines, dropped):
         by_uri[one.document].append(one)
     return {
         uri: [_asked(one, texts) for one in sorted(some, key=lambda one: hashed(one.id))][

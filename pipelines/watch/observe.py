@@ -6,6 +6,7 @@ from pipelines.drift.records import Observation
 from pipelines.watch.changes import Changed, look_at_changes
 from pipelines.watch.exposure import look_at_documents
 from pipelines.watch.golden import Golden, look_at_golden
+from pipelines.watch.inputs import is_as_before
 from pipelines.watch.queries import Questions, look_at_questions
 from pipelines.watch.subject import Subject
 from pipelines.watch.worth import Worth, look_at_worth
@@ -19,6 +20,8 @@ class Looked:
     published: bool
     """Whether something was published since the look before."""
     said: str
+    whole: bool
+    """Whether nothing was left to the next look."""
 
     @property
     def is_kept(self) -> bool:
@@ -41,11 +44,12 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
     """
     policy = subject.policy
     published = not subject.past or subject.past[-1].publication != subject.last.number
-    found = look_at_documents(subject)
     questions = look_at_questions(subject)
+    same = models and is_as_before(subject)
+    found = None if same else look_at_documents(subject)
     changed = look_at_changes(subject) if published and policy.changes else Changed()
-    golden = look_at_golden(subject) if models and policy.golden else Golden()
-    worth = look_at_worth(subject) if models and policy.worth else Worth()
+    golden = look_at_golden(subject) if models and policy.golden and not same else Golden()
+    worth = look_at_worth(subject) if models and policy.worth and not same else Worth()
     scores = {"golden": golden.scores, **worth.scores}
     observation = Observation(
         look=subject.run,
@@ -59,7 +63,8 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
         canary=subject.encoders.least,
         moved=(*questions.moved, *changed.moved),
     )
-    return Looked(observation, published, _said(observation, (questions, changed, golden, worth)))
+    said = _said(observation, (questions, changed, golden, worth))
+    return Looked(observation, published, said, whole=not same and not worth.left)
 
 
 def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth]) -> str:
@@ -73,6 +78,7 @@ def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth]) ->
         "golden questions whose document is not published": golden.lost,
         "new documents that it was asked about": len(worth.scores.get("worth", ())),
         "new documents about which nothing can be asked": worth.unasked,
+        "new documents that the next look asks about": worth.left,
     }
     told = [f"{count} {what}" for what, count in counted.items() if count]
     told += [waits for waits in (questions.waits, changed.waits) if waits]

@@ -19,9 +19,10 @@ from pipelines.knowledge import (
 )
 from pipelines.watch.memory import Forgotten
 from pipelines.watch.observe import observe
+from pipelines.watch.ports import Ports
 from pipelines.watch.records import Replay, ReplayRow
 from pipelines.watch.run import hours_cost
-from pipelines.watch.subject import Encoders, Ports, Subject
+from pipelines.watch.subject import Encoders, Subject
 
 _AVOIDED = (
     "Loss avoided: what later new documents fell short of min_worth, in MRR@10, summed; it is known"

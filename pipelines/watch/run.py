@@ -15,6 +15,7 @@ from pipelines.knowledge import (
     VerdictRow,
     keep_look,
     looks,
+    newest,
     open_store,
     published_store,
     record_verdict,
@@ -23,10 +24,12 @@ from pipelines.knowledge import (
 )
 from pipelines.records import Happened, Progress, Step, call, ignore
 from pipelines.retrain.stored import former_runs
+from pipelines.watch.inputs import remember
 from pipelines.watch.memory import Stored
 from pipelines.watch.observe import observe
+from pipelines.watch.ports import Ports
 from pipelines.watch.records import Report, Watched
-from pipelines.watch.subject import Encoders, Ports, Subject
+from pipelines.watch.subject import Encoders, Subject
 
 Listener = Callable[[Progress | Happened], None]
 
@@ -79,10 +82,10 @@ def watch_models(
         RegistryError: What a version learned from cannot be had.
     """
     models = [config.model(name) for name in names] or list(config.models)
-    published_store(config)
-    store = open_store(config.store_uri, now=now)
+    _, found = published_store(config)
+    store = open_store(config.store_uri, now=now)  # one that was made before has fewer tables
     with watch_lock(store, run=run_id, now=now):
-        _, last = published_store(config)
+        last = newest(store) or found
         ports = ports or Ports()
         context = _Context(
             config=config,
@@ -133,8 +136,12 @@ def _watched(context: _Context, model: ModelConfig) -> Watched:
     )
     looked = observe(subject)
     if not looked.is_kept:
+        if looked.whole:
+            remember(subject, past[-1].id)
         return _unchanged(model, version, past, looked.said, told)
     row, verdict = _kept(subject, looked.observation)
+    if looked.whole:
+        remember(subject, row.id)
     changed = _tell(context, row)
     return Watched(
         model=model.name,

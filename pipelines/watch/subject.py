@@ -1,35 +1,23 @@
 """What a look looks at: a version that serves, what is published, and the looks before."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from pathlib import Path
 
-from pipelines import registry
 from pipelines.answers import check_fingerprint
 from pipelines.config import Config, ModelConfig, WatchPolicy
 from pipelines.drift.records import Observation
-from pipelines.embedding import load_encoder
 from pipelines.knowledge import LookRow, Publication, Store, publications
 from pipelines.quality import check_unchanged
-from pipelines.records import Encoder, LoadEncoder
-from pipelines.registry import Version
+from pipelines.records import Encoder
 from pipelines.retrain.allowed import Allowed, Today, part, today_of
+from pipelines.watch.learned import Learned, fetched
 from pipelines.watch.memory import Memory
+from pipelines.watch.ports import Ports
 
 GRACE = timedelta(minutes=5)
 """Questions are written a hundred at a time: a look leaves the newest ones to the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where a watch meets what a test wants to replace."""
-
-    load_encoder: LoadEncoder = load_encoder
-    find_version: Callable[[Path, str, str], Version] = registry.find_version
-    checkout_path: Callable[[Path, Version, str, Path], Path] = registry.checkout_path
 
 
 @dataclass
@@ -128,6 +116,17 @@ class Subject:
     def allowed(self) -> Allowed:
         """What the model may learn from today."""
         return part(self.today, self.model.domains)
+
+    @functools.cached_property
+    def learned(self) -> Learned:
+        """What the version learned from; fetched where it is not there yet.
+
+        Raises:
+            UnknownName: There is no such version, or it has no manifest.
+            RemoteUnavailable: Its data cannot be fetched now.
+            DataMissing: They are gone, or damaged.
+        """
+        return fetched(self.config.root, self.model.name, self.version, self.ports)
 
     def seed(self, channel: str) -> int:
         """For what a version draws once, the same in every look."""

@@ -14,7 +14,6 @@ from pipelines.knowledge.compare import rows_of_texts, streamed
 from pipelines.records import Encoder, Vectors
 from pipelines.training.texts import body, embedded
 from pipelines.watch.fresh import AskedOf, fresh_documents, fresh_questions
-from pipelines.watch.learned import learned
 from pipelines.watch.nearest import DEPTH
 from pipelines.watch.subject import Subject, hashed
 
@@ -31,6 +30,8 @@ class Worth:
     """The version minus its base, and minus the candidate: one of each document."""
     unasked: int = 0
     """New documents about which nothing could be asked."""
+    left: int = 0
+    """New documents that the next look will ask about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,14 @@ def look_at_worth(subject: Subject) -> Worth:
         ConfigError: The base or the candidate cannot be found.
         EmbedderChanged: The version gives other vectors than before.
     """
-    manifest = learned(subject)
+    manifest = subject.learned
     known = subject.memory.evaluated()
     done = {
         one.evidence
         for one in known
         if one.channel == UNASKED or (one.channel == "worth" and one.look in subject.kept)
     }
-    uris = fresh_documents(subject, manifest, done)
+    uris, left = fresh_documents(subject, manifest, done)
     if not uris:
         return Worth()
     asked = fresh_questions(subject, manifest, uris)
@@ -76,7 +77,7 @@ def look_at_worth(subject: Subject) -> Worth:
         subject.memory.keep_evaluations([_evaluation(subject, channel, *pair) for pair in pairs])
         if pairs:
             told[channel] = tuple(ours - theirs for _, ours, theirs in pairs)
-    return Worth(told, len(unasked))
+    return Worth(told, len(unasked), left)
 
 
 def _evaluation(subject: Subject, channel: str, uri: str, ours: float, theirs: float) -> Evaluation:

@@ -1,13 +1,14 @@
 """A look at a model that serves: what happened is counted once, and what changed is told once."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pipelines import watch
 from pipelines.errors import EmbedderChanged, UnknownName, WatchRunning
-from pipelines.knowledge import verdicts, watch_lock
-from pipelines.watch import run
+from pipelines.knowledge import evaluated, forget_watched, looks, verdicts, watch_lock
+from pipelines.watch import run, subject
 from tests.observed import VERSION, Observed
 from tests.project import source
 from tests.retrained import MODEL
@@ -246,3 +247,29 @@ def test_golden_questions_are_asked_again_only_where_they_find_something_else(
     assert -1 <= score < 0
     assert model.loaded.count(f"data/models/{MODEL}/{VERSION}") <= 1
     assert "golden" not in (model.watch().happened or first.happened).scores
+
+
+def test_documents_are_read_again_only_where_something_they_hang_on_moved(
+    model: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.watch()
+    model.now = (model.now + timedelta(days=1)).replace(hour=8)
+    model.watch()
+    read: list[int] = []
+    monkeypatch.setattr(subject, "today_of", lambda *_, **__: read.append(1))
+    for _ in range(3):
+        assert model.watch(days=0.01).happened is None
+    assert read == []
+    monkeypatch.undo()
+    model.configured(source(more="train = false"))
+    assert model.watch(days=0.01).is_stale
+
+
+def test_what_was_seen_of_a_version_goes_with_it_and_verdicts_stay(model: Observed) -> None:
+    golden(model, "page-0.md", "leave")
+    model.watch()
+    assert evaluated(model.store, MODEL, VERSION)
+    forget_watched(model.store, MODEL, [VERSION])
+    assert looks(model.store, MODEL) == []
+    assert evaluated(model.store, MODEL, VERSION) == []
+    assert verdicts(model.store, MODEL)

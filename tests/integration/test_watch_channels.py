@@ -243,3 +243,24 @@ def test_documents_about_which_nothing_can_be_asked_are_counted_and_left(model: 
     assert found.happened is not None
     assert found.happened.scores == {}
     assert "nothing can be asked" not in model.watch().said
+
+
+def test_more_than_one_look_can_ask_about_is_left_to_the_next(
+    model: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.watch import fresh
+
+    monkeypatch.setattr(fresh, "MOST", 1)
+    model.watch()
+    for word in ("visas", "phones"):
+        model.write(f"{word}.md", page(word))
+    model.refresh()
+    found = model.watch()
+    assert "1 new documents that the next look asks about" in found.said
+    happened = model.watch(days=0.001).happened
+    assert happened is not None
+    assert len(happened.scores["worth"]) == 1
+    assert {one.uri for one in evaluated(model.store, MODEL, VERSION, "worth")} == {
+        "docs/visas.md",
+        "docs/phones.md",
+    }
