@@ -335,7 +335,7 @@ class WatchPolicy(Section):
         default=0.02, ge=0, le=1, description="MRR@10 that golden questions may lose unremarked"
     )
     min_worth: Number = Field(
-        default=0.0,
+        default=0.02,
         ge=-1,
         le=1,
         description="stale once it surely gains less than so much MRR@10 over its base",

@@ -105,7 +105,7 @@ def test_defaults_of_watching_a_model_are_the_documented_ones(tmp_path: Path) ->
     assert (watch.max_items, watch.max_passages) == (500, 1000)
     assert (watch.min_looks, watch.min_items, watch.min_documents) == (2, 200, 20)
     assert (watch.min_effect, watch.watch_exposure) == (0.03, 0.02)
-    assert (watch.golden_drop, watch.min_worth, watch.candidate) == (0.02, 0, "")
+    assert (watch.golden_drop, watch.min_worth, watch.candidate) == (0.02, 0.02, "")
     assert (watch.wrong_answer_cost, watch.retrain_cost) == (0, 0)
 
 
