@@ -78,7 +78,7 @@ def judged(
         pytest.param({"bets": WORSE}, None, {"golden_drop": 0.05}, "fresh", "", id="may lose more"),
         pytest.param(
             {"bets": WORTHLESS}, None, {}, "stale",
-            "on new questions it surely gains less than 0 MRR@10 over its base: -0.100 on average, "
+            "on new questions it surely gains less than 0.02 MRR@10 over its base: -0.100 on average, "
             "less than +0.00 (evidence 10,000, threshold 50, 100 documents)", id="worth",
         ),
         pytest.param(
@@ -88,7 +88,7 @@ def judged(
         pytest.param({"bets": WORTHLESS}, None, {"min_worth": -0.1}, "fresh", "", id="asks less"),
         pytest.param(
             {"bets": {"worth": bets(below=0.0, evidence=49)}}, None, {}, "watch",
-            "perhaps gains less than 0 MRR@10 over its base: +0.000 on average (ev", id="worth, a quarter",
+            "perhaps gains less than 0.02 MRR@10 over its base: +0.000 on average (ev", id="worth, a quarter",
         ),
         pytest.param(
             {"bets": {"worth": bets(below=0.0, evidence=51)}}, None, {"candidate": "new"}, "watch",
@@ -191,7 +191,7 @@ def test_what_comes_next_is_said_with_numbers() -> None:
     assert fresh.next == (
         "watch: exposure of 0.02 or more, it is 0",
         "watch: evidence of 12 in worth, it is 1",
-        "stale: worth surely below 0: upper bound now +0.05, evidence 1 of 50",
+        "stale: worth surely below 0.02: upper bound now +0.05, evidence 1 of 50",
         "stale: golden questions surely below -0.02: no upper bound yet, evidence 1 of 100",
         "stale: a document that it learned from may no longer be learned from",
     )
