@@ -44,6 +44,8 @@ def watch(
         session: Of this call.
     """
     _refuse_mixtures(explain=explain, html=html, replay=replay, policy=policy)
+    if labels and not explain:
+        raise ConfigError("--labels goes with --explain only: nothing else shows a title.")
     config = session.config()
     names = [config.model(model).name] if model else [one.name for one in config.models]
     if replay:
@@ -146,7 +148,9 @@ def _replayed(
     told: list[dict[str, Any]] = []
     for name in names:
         policies = _policies(config.model(name).watch, files)
-        told.append(replay(config, name, policies, now=session.now).to_dict())
+        told.append(
+            replay(config, name, policies, now=session.now, ports=_ports(session)).to_dict()
+        )
     return Answer({"models": told}, watched.show_replayed)
 
 

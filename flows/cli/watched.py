@@ -15,7 +15,7 @@ SHOWN_DOCUMENTS = 20
 
 
 def show_watched(console: Console, data: dict[str, Any], now: datetime) -> None:
-    """A line a model, then why, and what would have to happen for the next level."""
+    """A line a model, then what was seen, and why it is not fresh or cannot be judged yet."""
     del now
     if not data["models"]:
         console.print("The configuration names no model. README.md, Retraining, says how.")
@@ -25,8 +25,6 @@ def show_watched(console: Console, data: dict[str, Any], now: datetime) -> None:
         console.print(Text(f"\n{_name(one)}: {one['said']}"), soft_wrap=True)
         for reason in one["reasons"]:
             console.print(f"  {reason}", soft_wrap=True)
-        for sentence in one["next"]:
-            console.print(f"  {sentence}", soft_wrap=True, style="dim")
     _written(console, data)
 
 
@@ -68,7 +66,7 @@ def _written(console: Console, data: Mapping[str, Any]) -> None:
 
 
 def show_explained(console: Console, data: dict[str, Any], now: datetime) -> None:
-    """The same, and with each model its channels, domains, documents and bins that moved."""
+    """The same, and with each model channels, domains, documents, and what the next level takes."""
     show_watched(console, data | {"page": None}, now)
     for one in data["models"]:
         if one["verdict"] is None:
@@ -77,6 +75,9 @@ def show_explained(console: Console, data: dict[str, Any], now: datetime) -> Non
         _signals(console, one["signals"])
         _exposed(console, one["exposed"], one["titles"])
         _moved(console, one["moved"], one["titles"])
+        console.print("\nIt would become")
+        for sentence in one["next"]:
+            console.print(f"  {sentence}", soft_wrap=True)
     _written(console, data)
 
 
