@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.corpus import StandIn, configuration, edit, files, refresh, write_documents
+from benchmarks.corpus import StandIn, configuration, files, make_old, refresh, write_documents
 from benchmarks.measure import apart, head, row
 from pipelines.config import Config, ModelConfig, WatchPolicy
 from pipelines.knowledge import (
@@ -116,7 +116,7 @@ def ask(root: Path, count: int, day: int) -> None:
     vectors = StandIn().encode([f"day {day} question {n}" for n in range(count)])
     with QueryLog(store) as log:
         for number, vector in enumerate(vectors):
-            at = START + timedelta(days=day, seconds=number)
+            at = START + timedelta(days=day, minutes=5, seconds=number)
             hits = (f"docs/{number % 100:03}/{number % 10_000:05}.md",)
             log.add(Query(at=at, vector=vector, fingerprint=StandIn().fingerprint, hits=hits))
 
@@ -191,10 +191,12 @@ def measured(root: Path, sizes: Sequence[int]) -> None:
         _told(root, f"{count:,} new questions", day)
     day = len(sizes) + 1
     _told(root, "nothing has happened", day)
-    for file in sorted((root / "docs").rglob("*.md"))[::100]:
-        edit(file, "anew")
+    for number, file in enumerate(sorted((root / "docs").rglob("*.md"))[::100]):
+        # With a heading of its own: something that can be asked about it.
+        file.write_text(f"{file.read_text()}\n\n## Rule {number} of the new year\n\nNew here.\n")
+        make_old(file, 60)
     refresh(project(root), StandIn(), now=START + timedelta(days=day, hours=21))
-    _told(root, "every hundredth document edited", day + 1)
+    _told(root, "every hundredth document has a new section", day + 1)
 
 
 def _told(root: Path, what: str, day: float) -> None:

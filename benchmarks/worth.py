@@ -132,9 +132,7 @@ def main(file: Path | None, streams: int) -> None:
         print("synthetic differences, two of three are 0; standard deviation", end=" ")
         print(f"{made(0.0)(np.random.default_rng(0), 100_000).std():.3f}\n")
     else:
-        print(
-            f"{len(shape)} documents, mean {shape.mean():+.3f}, standard deviation {shape.std():.3f}\n"
-        )
+        print(f"scores of {file}: mean {shape.mean():+.3f}, standard deviation {shape.std():.3f}\n")
     print("| gain | min_worth | golden loses | documents a look | alpha | ever stale |")
     print("| --- | --- | --- | --- | --- | --- |")
     for one in worlds():
