@@ -105,23 +105,15 @@ def first_stale(world: World, draw: Callable[[float], Draw], seed: int) -> int |
 
 
 def worlds() -> Sequence[World]:
-    """Worth 0.03 more than asked for, exactly as much, and 0.03, 0.05 and 0.1 less."""
+    """Worth 0.03 more than asked for, exactly as much, nothing at all, and less than nothing."""
+    least = WatchPolicy().min_worth
+    alphas, few_and_many = (0.05, 0.2), (5, 20)
     return (
-        *(
-            World(0.06, 0.03, documents, alpha=alpha)
-            for documents in (5, 20)
-            for alpha in (0.05, 0.2)
-        ),
-        *(
-            World(0.0, 0.0, documents, alpha=alpha)
-            for documents in (5, 20)
-            for alpha in (0.05, 0.2)
-        ),
-        *(World(0.0, 0.0, 5, drop=0.02, alpha=alpha) for alpha in (0.05, 0.2)),
-        *(World(gain, 0.0, documents) for gain in (-0.05, -0.1) for documents in (5, 20)),
-        *(World(0.0, 0.03, documents) for documents in (5, 20)),
-        *(World(0.0, 0.05, documents) for documents in (5, 20)),
-        World(0.06, 0.03, 5, drop=0.1),
+        *(World(least + 0.03, least, n, alpha=alpha) for n in few_and_many for alpha in alphas),
+        *(World(least, least, n, alpha=alpha) for n in few_and_many for alpha in alphas),
+        *(World(least, least, 5, drop=0.02, alpha=alpha) for alpha in alphas),
+        *(World(gain, least, n) for gain in (0.0, -0.03, -0.08) for n in (*few_and_many, 50)),
+        World(least + 0.03, least, 5, drop=0.1),
     )
 
 
@@ -140,9 +132,9 @@ def main(file: Path | None, streams: int) -> None:
             first_stale(one, made if shape is None else lambda mean: real(shape, mean), seed)
             for seed in range(streams)
         ]
-        golden = "-" if one.drop is None else f"{one.drop}"
+        golden = "-" if one.drop is None else f"{one.drop:g}"
         print(
-            f"| {one.gain} | {one.min_worth} | {golden} | {one.documents} | {one.alpha} | {ever(found)} |",
+            f"| {one.gain:+.2f} | {one.min_worth:g} | {golden} | {one.documents} | {one.alpha} | {ever(found)} |",
             flush=True,
         )
 
