@@ -1,7 +1,5 @@
 """A fill in a process of its own that dies at a chosen write of the store."""
 
-import json
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -45,15 +43,11 @@ def fill(config: Path, *, run: str, now: datetime, log: Path, write: Writes) -> 
     )
 
 
-def main(config: str, run: str, now: str, log: str, at: str) -> None:
-    """Fills, and says how that ended."""
+def killed_fill(config: str, run: str, now: str, log: str, at: str) -> dict[str, Any]:
+    """A fill in a child, and how it ended."""
     shrink()
     write = Writes(at)
     filled = fill(
         Path(config), run=run, now=datetime.fromisoformat(now), log=Path(log), write=write
     )
-    print(json.dumps({"switched": filled.switched, "writes": write.names}))  # noqa: T201
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return {"switched": filled.switched, "writes": write.names}

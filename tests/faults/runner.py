@@ -1,9 +1,7 @@
 """A refresh in a process of its own that dies or stops at a chosen write of the store."""
 
-import json
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +16,6 @@ from pipelines.refresh import Ports, Report, refresh_knowledge
 from tests.fakes import HashEncoder
 
 BATCH_TEXTS = 9
-READY = "ready"
 
 
 def shrink(assign: Callable[[Any, str, Any], None] = setattr) -> None:
@@ -75,13 +72,9 @@ def refresh(config: Path, *, run: str, now: datetime, log: Path, write: Writes) 
     )
 
 
-def main(config: str, run: str, now: str, log: str, at: str) -> None:
-    """Says that it is ready, waits for a line, refreshes, and says how it ended."""
-    import lancedb  # noqa: F401  # what takes long comes before "ready"
-
+def killed_refresh(config: str, run: str, now: str, log: str, at: str) -> dict[str, Any]:
+    """A refresh in a child, and how it ended."""
     shrink()
-    print(READY, flush=True)  # noqa: T201
-    sys.stdin.readline()
     write = Writes(at)
     said: dict[str, Any] = {"published": False, "error": None}
     try:
@@ -91,8 +84,4 @@ def main(config: str, run: str, now: str, log: str, at: str) -> None:
         said |= {"published": report.published, "reason": report.reason}
     except StaleproofError as error:
         said |= {"error": type(error).__name__, "message": error.message}
-    print(json.dumps(said | {"writes": write.names}), flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return said | {"writes": write.names}

@@ -3,9 +3,6 @@
 import itertools
 import json
 import shutil
-import signal
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +11,10 @@ from typing import Any
 import pytest
 
 from pipelines.knowledge import clean_up, newest, readable_states, unfinished
-from tests.faults.fill_runner import BATCH_TEXTS, VERSION, fill, shrink
+from tests.faults.child import start
+from tests.faults.fill_runner import BATCH_TEXTS, VERSION, fill, killed_fill, shrink
 from tests.faults.runner import Writes
 from tests.faults.test_kills import in_pairs
-from tests.faults.world import ROOT
 from tests.retrained import MODEL, Retrained, retrained, tuned
 
 
@@ -51,17 +48,11 @@ class Case:
 
     def killed(self, at: str) -> list[str]:
         """A child that is to die at a write; what is wrong then."""
-        job = [str(self.root / "staleproof.toml"), f"r{next(self.runs)}", self.now.isoformat()]
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.fill_runner", *job, str(self.log), at],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        died = done.returncode == -signal.SIGKILL
-        return [] if died else [f"{at}: it was to die and said {done.stdout}{done.stderr[-2000:]}"]
+        config, run = str(self.root / "staleproof.toml"), f"r{next(self.runs)}"
+        with start(killed_fill, config, run, self.now.isoformat(), str(self.log), at) as child:
+            child.go()
+            said = child.wait()
+        return [] if said is None else [f"{at}: it was to die and said {said}"]
 
     def fill(self, write: Writes | None = None) -> bool:
         config, run = self.root / "staleproof.toml", f"r{next(self.runs)}"

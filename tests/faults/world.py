@@ -4,10 +4,6 @@ import itertools
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +24,8 @@ from pipelines.refresh import Report
 from pipelines.verify import verify_knowledge
 from tests.expectations import write_few
 from tests.fakes import HashEncoder
-from tests.faults.runner import READY, Writes, refresh
+from tests.faults.child import Child, start
+from tests.faults.runner import Writes, killed_refresh, refresh
 
 ROOT = Path(__file__).parents[2]
 MANAGERS_ONLY = "---\nlabels: [managers]\n---\n"
@@ -96,53 +93,6 @@ class View:
 NOTHING = View(None, (), frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A refresh in another process; gone, with its pipes, when its block is left."""
-
-    process: "subprocess.Popen[str]"
-
-    def __enter__(self) -> "Child":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def wait(self) -> dict[str, Any] | None:
-        """What it said, or None where it was killed."""
-        out, err = self.process.communicate(timeout=300)
-        if self.process.returncode == -signal.SIGKILL:
-            return None
-        assert self.process.returncode == 0, err[-2000:]
-        said: dict[str, Any] = json.loads(out.splitlines()[-1])
-        return said
-
-    def go(self) -> None:
-        """Lets it start to refresh, once it is ready."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        if self.process.stdout.readline().strip() == READY:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-
-    def wait_until_stopped(self) -> None:
-        """Waits until it has stopped itself."""
-        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status), f"it ended instead, with {status}"
-
-    def wake_until_gone(self) -> None:
-        """Wakes it up whenever it stops itself: it may not have come to that yet."""
-        while self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            time.sleep(0.1)
-
-    def resume(self) -> dict[str, Any] | None:
-        """Wakes it up; what it said at its end."""
-        self.process.send_signal(signal.SIGCONT)
-        return self.wait()
-
-
 @dataclass
 class Case:
     """One store, the two worlds, and the log of the encoder."""
@@ -190,16 +140,8 @@ class Case:
 
     def start(self, world: str = "after", at: str = "") -> Child:
         """A child that waits for ``go``."""
-        job = [str(self.config(world)), self.run_name(), self.now.isoformat(), str(self.log), at]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.runner", *job],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        return Child(process)
+        config, run = str(self.config(world)), self.run_name()
+        return start(killed_refresh, config, run, self.now.isoformat(), str(self.log), at)
 
     def run_child(self, world: str = "after", at: str = "") -> dict[str, Any] | None:
         with self.start(world, at) as child:
