@@ -81,12 +81,16 @@ def _signed(interval: Mapping[str, Any] | None) -> str:
 
 
 def show_version(console: Console, data: dict[str, Any], now: datetime) -> None:
-    """The model card, and what to do with the version."""
-    del now
+    """The model card, what looks said of it, and what to do with the version."""
     if data["card"]:
         console.print(Markdown(data["card"]))
     else:
         console.print(f"{data['model']} {data['version']}: no card is stored with it.")
+    for look in data["looks"][:1]:
+        word = Text(f"\n{look['verdict']} ", VERDICT_STYLES.get(look["verdict"], "dim"))
+        console.print(word, f"since {ago(look['at'], now)}", soft_wrap=True)
+        for reason in look["reasons"]:
+            console.print(f"  {reason}", soft_wrap=True)
     if data["stage"] is not None:
         console.print(f"\nIt serves. To take it back: staleproof demote {data['model']}")
     else:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.config import Config
-from pipelines.knowledge import Store, find_store, newest, newest_verdict
+from pipelines.knowledge import Store, find_store, newest, newest_verdict, verdicts
 from pipelines.models.stored import card_of, known_version, params_of, verdict_of
 from pipelines.registry import Version, versions
 
@@ -49,6 +49,11 @@ def show_model(config: Config, name: str, version: str | None = None) -> dict[st
         "base_commit": found.base,
         "parameters": params_of(config.root, found),
         "judgement": verdict_of(config.root, found),
+        "looks": [
+            {"at": look.at.isoformat(), "verdict": look.verdict, "reasons": list(look.reasons)}
+            for look in verdicts(store, name)
+            if look.version == found.version
+        ],
         "card": card_of(config.root, found),
     }
 

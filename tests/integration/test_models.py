@@ -43,6 +43,9 @@ def test_versions_are_listed_newest_first_with_gate_and_look(trained: Trained) -
     project = trained.project
     said = VerdictRow(id="1", model=MODEL, version="v0.0.1", at=project.now, verdict="watch")
     record_verdict(project.store, said)
+    looks = show_model(project.config, MODEL, "v0.0.1")["looks"]
+    assert [look["verdict"] for look in looks] == ["watch"]
+    assert show_model(project.config, MODEL, "v0.0.2")["looks"] == []
     second, first = list_models(project.config)["models"]
     assert (second["version"], second["gate"], second["verdict"]) == ("v0.0.2", "refused", None)
     assert (first["version"], first["gate"], first["verdict"]) == ("v0.0.1", "promote", "watch")
@@ -157,7 +160,7 @@ SHAPES: dict[str, Any] = {
     "models": {"models": [VERSION]},
     f"models show {MODEL}": {
         **VERSION,
-        **keys("commit base_commit parameters judgement card"),
+        **keys("commit base_commit parameters judgement looks card"),
     },
     f"models diff {MODEL} v0.0.1 v0.0.2": {
         **keys("model from to parameters made_of publications metrics gate"),
@@ -198,7 +201,9 @@ def test_list_marks_the_version_that_serves(cli: Cli) -> None:
 
 
 def test_version_is_shown_with_the_command_that_goes_on(cli: Cli) -> None:
-    assert f"To take it back: staleproof demote {MODEL}" in cli("models", "show", MODEL)
+    shown = cli("models", "show", MODEL)
+    assert f"To take it back: staleproof demote {MODEL}" in shown
+    assert "watch since" in shown
     shown = cli("models", "show", MODEL, "v0.0.2")
     assert f'staleproof promote {MODEL} v0.0.2 --override --reason "..."' in shown
 

@@ -1,6 +1,7 @@
 """The doctor looks at models: what serves is there, and what trains can train."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from flows.ops.doctor.models import look_at_models, put_stages_right
 from flows.ops.rest import Api
 from pipelines.embedding import locate_model
 from pipelines.embedding.weights import BUILT_IN
-from pipelines.knowledge import model_folder
+from pipelines.knowledge import VerdictRow, model_folder, record_verdict
 from pipelines.registry import champion
 from tests.planted import text
 from tests.project import Project, source
@@ -92,6 +93,16 @@ def test_stage_tag_that_lags_is_told_and_put_right(project: Project) -> None:
     tagged = champion(project.root, MODEL)
     assert tagged is not None
     assert tagged.version == "v0.0.1"
+
+
+def test_version_that_has_gone_stale_is_told(project: Project) -> None:
+    examine(project.config, now=project.now, fix=True)
+    said = VerdictRow(id="1", model=MODEL, version="v0.0.1", at=project.now, verdict="stale")
+    record_verdict(project.store, replace(said, reasons=("it learned from what it may not",)))
+    check = look(project)
+    assert (check.state, check.fixable) == ("warn", False)
+    assert check.found == f"{MODEL} v0.0.1 serves and is stale: it learned from what it may not"
+    assert f"staleproof retrain {MODEL}" in check.mend
 
 
 def test_stage_that_cannot_be_put_right_says_why(project: Project) -> None:

@@ -7,7 +7,7 @@ from flows.ops.doctor.check import Case, Check, counted, error, ok, skipped, war
 from pipelines.config import Config
 from pipelines.embedding import fingerprint
 from pipelines.errors import ConfigError, NotVersioned
-from pipelines.knowledge import Publication, find_store, newest
+from pipelines.knowledge import Publication, Store, find_store, newest, newest_verdict
 from pipelines.promote import mend_stages
 from pipelines.registry import check_project, remote_folder
 from pipelines.retrain import STAGES
@@ -25,6 +25,7 @@ def look_at_models(case: Case) -> Check:
         or _not_versioned(config, last)
         or _no_remote(config)
         or _other_stage(config)
+        or _stale(store, last)
         or ok(_said(config, last))
     )
 
@@ -105,6 +106,19 @@ def _other_stage(config: Config) -> Check | None:
         for one in differing
     )
     return warn(said, "The next promotion or --fix puts the tag right.", fixable=True)
+
+
+def _stale(store: Store | None, last: Publication | None) -> Check | None:
+    """A version that serves and should not any more; a look found it so."""
+    for name, version in sorted(last.models.items()) if last else ():
+        verdict = newest_verdict(store, name, version)
+        if verdict is not None and verdict.verdict == "stale":
+            said = f"{name} {version} serves and is stale: {'; '.join(verdict.reasons)}"
+            return warn(
+                said,
+                f"Look with staleproof watch {name} --explain, then staleproof retrain {name}.",
+            )
+    return None
 
 
 def _said(config: Config, last: Publication | None) -> str:
