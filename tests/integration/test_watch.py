@@ -273,3 +273,16 @@ def test_what_was_seen_of_a_version_goes_with_it_and_verdicts_stay(model: Observ
     assert looks(model.store, MODEL) == []
     assert evaluated(model.store, MODEL, VERSION) == []
     assert verdicts(model.store, MODEL)
+
+
+def test_golden_questions_that_find_the_same_are_no_news(model: Observed) -> None:
+    golden(model, "page-0.md", "leave")
+    model.watch()
+    before = model.last.number
+    model.configured(source(labels='["public", "staff"]'))
+    model.refresh()
+    assert model.last.number > before
+    happened = model.watch().happened
+    assert happened is not None
+    assert happened.is_empty
+    assert len(evaluated(model.store, MODEL, VERSION, "golden")) == 1
