@@ -175,9 +175,12 @@ SHAPES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The same, and the first version serves."""
+    """The same, and the first version serves, and is to be watched."""
     made = trained.copied(tmp_path_factory.mktemp("served"))
     let_in(made, "v0.0.1")
+    at = made.project.now
+    said = VerdictRow(id="2", model=MODEL, version="v0.0.1", at=at, verdict="watch")
+    record_verdict(made.project.store, said)
     return made
 
 
