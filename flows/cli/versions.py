@@ -87,7 +87,7 @@ def show_version(console: Console, data: dict[str, Any], now: datetime) -> None:
     else:
         console.print(f"{data['model']} {data['version']}: no card is stored with it.")
     for look in data["looks"][:1]:
-        word = Text(f"\n{look['verdict']} ", VERDICT_STYLES.get(look["verdict"], "dim"))
+        word = Text(f"\n{look['verdict']}", VERDICT_STYLES.get(look["verdict"], "dim"))
         console.print(word, f"since {ago(look['at'], now)}", soft_wrap=True)
         for reason in look["reasons"]:
             console.print(f"  {reason}", soft_wrap=True)
