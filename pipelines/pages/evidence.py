@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEVELS = ("fresh", "watch", "stale")
-FLOOR = 1e-3
-"""Of a threshold: less evidence than that is drawn here."""
+FLOOR, CEILING = 1e-3, 1e3
+"""Of a threshold: less evidence than that, and more, is drawn here."""
 STYLES = ((TEAL, "-"), (BLUE, "--"), (AMBER, "-."), (RED, ":"), (GREY, "-"), (TEAL, ":"))
 """By channel; the dashes say the same as the colours, for those who do not see them."""
 MOST_LOOKS = 150
@@ -37,7 +37,7 @@ def evidence_picture(looks: Sequence[LookRow]) -> str:
         axes.set_yscale("log")
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(lambda part, _: f"{part:g}")
-        axes.set_ylim(FLOOR, max(3.0, 2 * max(p for _, by in _parts(looks) for p in by.values())))
+        axes.set_ylim(FLOOR / 2, 2 * CEILING)
         axes.set_ylabel("part of what it needs")
         _by_look(axes, looks)
         figure.legend(loc="outside right upper", frameon=False)
@@ -145,7 +145,7 @@ def _parts(looks: Sequence[LookRow]) -> list[tuple[int, dict[str, float]]]:
         (
             one.number,
             {
-                signal["name"]: max(signal["evidence"] / signal["threshold"], FLOOR)
+                signal["name"]: min(max(signal["evidence"] / signal["threshold"], FLOOR), CEILING)
                 for signal in one.verdict["signals"]
             },
         )

@@ -214,6 +214,13 @@ def test_evidence_is_drawn_as_a_part_of_what_it_needs() -> None:
     assert "2026-03-05 to 2026-03-07" in said
 
 
+def test_evidence_beyond_all_measure_leaves_the_rest_to_be_seen() -> None:
+    looks = [look(n, signals=(signal("novelty", 1e250), signal("worth", 3.0))) for n in (1, 2)]
+    said = words(evidence_picture(looks))
+    assert "0.01" in said
+    assert "e+" not in said
+
+
 def test_pictures_hold_for_one_look_and_for_very_many() -> None:
     last = {"worth": (0.1, 0.0, 0.2), "exposure": exposure()}
     assert len(watch_pictures([look(1, **last)])) == 5
