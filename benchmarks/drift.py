@@ -10,8 +10,8 @@ about the very same streams.
 import argparse
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,12 +92,11 @@ def watched(pool: Pool, world: World, seed: int) -> Run:
     )
 
 
-def main(bundle: Path, folder: Path, model: str, streams: int, unchanged: int) -> None:
+def main(pool: Pool, worlds: Sequence[World], model: str, streams: int, unchanged: int) -> None:
     """Prints a row for each rule and world."""
-    pool = passages(bundle, folder, model=model)
     print(f"{len(pool.vectors)} passages of {model}: {said(pool)}\n\n{machine()}\n", flush=True)
     print("| rule | world | alarms | load |\n| --- | --- | --- | --- |", flush=True)
-    for world in (*UNCHANGED, *CHANGED):
+    for world in worlds:
         count = streams if world.share else unchanged
         began = time.process_time()
         runs = [watched(pool, world, seed) for seed in range(count)]
@@ -130,5 +129,10 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="all-MiniLM-L6-v2")
     parser.add_argument("--streams", type=int, default=200, help="of each world that changes")
     parser.add_argument("--unchanged", type=int, default=200, help="of each that does not")
+    parser.add_argument("--reference", type=int, help="items to calibrate with, instead")
     given = parser.parse_args()
-    main(given.bundle, given.folder, given.model, given.streams, given.unchanged)
+    every = (*UNCHANGED, *CHANGED)
+    if given.reference:
+        every = tuple(replace(one, reference=given.reference) for one in (UNCHANGED[0], *CHANGED))
+    drawn_from = passages(given.bundle, given.folder, model=given.model)
+    main(drawn_from, every, given.model, given.streams, given.unchanged)

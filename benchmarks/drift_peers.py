@@ -12,7 +12,7 @@ from the change on where there is one, which flatters their delays.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +76,17 @@ def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.maximum(2 - 2 * a @ b.T, 0)  # of vectors of length 1
 
 
-def main(folder: Path, streams: int, unchanged: int) -> None:
+TESTS: dict[str, tuple[str, Test]] = {
+    "evidently": ("Evidently 0.7.23, default", evidently),
+    "mmd": ("permutation MMD", mmd),
+}
+
+
+def main(folder: Path, methods: Sequence[str], streams: int, unchanged: int) -> None:
     """Prints a row for each test and world."""
     pool = load(folder)
-    tests: dict[str, Test] = {"Evidently 0.7.23, default": evidently, "permutation MMD": mmd}
     print("| method | world | alarms | CPU ms a check |\n| --- | --- | --- | --- |")
-    for name, test in tests.items():
+    for name, test in (TESTS[method] for method in methods):
         stream = draw(pool, UNCHANGED[0], 0)
         reference, window = pool.vectors[stream.reference], pool.vectors[stream.looks[0]]
         test(reference, window, 0)
@@ -101,5 +106,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--unchanged", type=int, default=200)
+    parser.add_argument("--methods", nargs="+", choices=list(TESTS), default=list(TESTS))
     given = parser.parse_args()
-    main(given.folder, given.streams, given.unchanged)
+    main(given.folder, given.methods, given.streams, given.unchanged)
