@@ -193,7 +193,8 @@ def measured(root: Path, sizes: Sequence[int]) -> None:
     _told(root, "nothing has happened", day)
     for number, file in enumerate(sorted((root / "docs").rglob("*.md"))[::100]):
         # With a heading of its own: something that can be asked about it.
-        file.write_text(f"{file.read_text()}\n\n## Rule {number} of the new year\n\nNew here.\n")
+        text = " ".join(f"word{number}x{place}" for place in range(60))
+        file.write_text(f"{file.read_text()}\n\n## Rule {number} of the new year\n\n{text}.\n")
         make_old(file, 60)
     refresh(project(root), StandIn(), now=START + timedelta(days=day, hours=21))
     _told(root, "every hundredth document has a new section", day + 1)
@@ -212,11 +213,14 @@ def main(documents: int, sizes: Sequence[int], idle_looks: int) -> None:
     """Measures and prints."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "large"
-        write_documents(root / "docs", documents)
         head(f"{documents:,} documents, stand-in encoder")
-        apart(serve, root)
-        measured(root, sizes)
+        if documents:
+            root = Path(folder) / "large"
+            write_documents(root / "docs", documents)
+            apart(serve, root)
+            measured(root, sizes)
+        if not idle_looks:
+            return
         small = Path(folder) / "small"
         write_documents(small / "docs", 20)
         apart(serve, small)
