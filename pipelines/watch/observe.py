@@ -80,8 +80,8 @@ def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth]) ->
         "new documents about which nothing can be asked": worth.unasked,
         "new documents that the next look asks about": worth.left,
     }
-    told = [f"{count} {what}" for what, count in counted.items() if count]
+    told = [f"{what}: {count}" for what, count in counted.items() if count]
     told += [waits for waits in (questions.waits, changed.waits) if waits]
     if seen.exposure is not None and seen.exposure.affected:
-        told.append(f"{seen.exposure.affected} of {seen.exposure.examples} examples have changed")
+        told.append(f"examples changed: {seen.exposure.affected} of {seen.exposure.examples}")
     return "; ".join(told) if told else "nothing has happened"

@@ -233,8 +233,8 @@ def test_golden_questions_are_asked_again_only_where_they_find_something_else(
     golden(model, "page-0.md", "leave")
     golden(model, "gone.md", "anything")
     first = model.watch()
-    assert "1 golden questions asked for the first time" in first.said
-    assert "1 golden questions whose document is not published" in first.said
+    assert "golden questions asked for the first time: 1" in first.said
+    assert "golden questions whose document is not published: 1" in first.said
     assert first.happened is not None
     assert first.happened.scores == {}
     assert first.happened.canary == pytest.approx(1)

@@ -239,7 +239,7 @@ def test_documents_about_which_nothing_can_be_asked_are_counted_and_left(model: 
     model.write("short.md", "Hm.\n")
     model.refresh()
     found = model.watch()
-    assert "1 new documents about which nothing can be asked" in found.said
+    assert "new documents about which nothing can be asked: 1" in found.said
     assert found.happened is not None
     assert found.happened.scores == {}
     assert "nothing can be asked" not in model.watch().said
@@ -256,7 +256,7 @@ def test_more_than_one_look_can_ask_about_is_left_to_the_next(
         model.write(f"{word}.md", page(word))
     model.refresh()
     found = model.watch()
-    assert "1 new documents that the next look asks about" in found.said
+    assert "new documents that the next look asks about: 1" in found.said
     happened = model.watch(days=0.001).happened
     assert happened is not None
     assert len(happened.scores["worth"]) == 1
