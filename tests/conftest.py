@@ -38,6 +38,17 @@ def is_local(family: int, address: Any) -> bool:
         return False
 
 
+LONG = ("flows", "ops", "browser", "faults", "integration", "e2e")
+"""Folders of tests that start servers and processes."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest come first: two workers that share the files end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, item.path.parent.name not in LONG))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Fail the test that connects to another machine; its children are watched as well."""
