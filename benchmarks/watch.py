@@ -190,13 +190,14 @@ def measured(root: Path, sizes: Sequence[int]) -> None:
         ask(root, count, day)
         _told(root, f"{count:,} new questions", day)
     day = len(sizes) + 1
-    _told(root, "nothing has happened", day)
+    _told(root, "nothing has happened, first look of a day", day)
+    _told(root, "nothing has happened, second look of a day", day + 1 / 24)
     for number, file in enumerate(sorted((root / "docs").rglob("*.md"))[::100]):
         # With a heading of its own: something that can be asked about it.
         text = " ".join(f"word{number}x{place}" for place in range(60))
         file.write_text(f"{file.read_text()}\n\n## Rule {number} of the new year\n\n{text}.\n")
         make_old(file, 60)
-    refresh(project(root), StandIn(), now=START + timedelta(days=day, hours=21))
+    refresh(project(root), StandIn(), now=START + timedelta(days=day, hours=22))
     _told(root, "every hundredth document has a new section", day + 1)
 
 
