@@ -1,8 +1,8 @@
 """A model fitted on a real handbook as it was at the end of 2018, watched over the years after.
 
 Needs a git bundle or repository with the branch `main`. Without `--project` a stand-in encodes, the
-version learned from every passage of that day, and only what needs no model is watched: exposure is
-exact all the same. With `--project`, the folder that `benchmarks.retrain --keep` leaves with its
+version learned from every passage of that day, and only what needs no model is watched, exposure
+above all. With `--project`, the folder that `benchmarks.retrain --keep` leaves with its
 first version in use, the trained model is watched, worth included. Nobody asks questions here: real
 ones are the user's. Time is the history's own; in a project it begins where the project stands.
 """
