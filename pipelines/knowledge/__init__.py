@@ -23,7 +23,7 @@ from pipelines.knowledge.generation import (
     rows_of,
     source_time,
     tag,
-    texts_in,
+    uris_of_texts,
     vectors_in,
 )
 from pipelines.knowledge.health import HealthRow, forget_told, remember_told, told_health
@@ -245,11 +245,11 @@ __all__ = [
     "tag",
     "tagged_state",
     "take_down",
-    "texts_in",
     "told_health",
     "try_again",
     "unfinished",
     "unusual",
+    "uris_of_texts",
     "vectors_in",
     "verdicts",
     "watch_lock",

@@ -112,6 +112,20 @@ def texts_in(store: Store, state: State, text_hashes: Iterable[str]) -> frozense
     return frozenset(found)
 
 
+def uris_of_texts(
+    store: Store, state: State, text_hashes: Iterable[str]
+) -> dict[str, frozenset[str]]:
+    """The documents that hold some embedded texts in a state, by the text's hash."""
+    table = store.at(*state)
+    found: dict[str, set[str]] = {}
+    for part in _slices(sorted(set(text_hashes))):
+        search = table.search().where(tables.among("text_hash", part))
+        rows = search.select(["text_hash", "uri"]).to_arrow()
+        for text, uri in zip(rows["text_hash"].to_pylist(), rows["uri"].to_pylist(), strict=True):
+            found.setdefault(text, set()).add(uri)
+    return {text: frozenset(uris) for text, uris in found.items()}
+
+
 def vectors_by_hash(rows: pa.Table) -> dict[str, Vectors]:
     """Rows of ``text_hash`` and ``vector`` as a dictionary."""
     if not rows.num_rows:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from pipelines.drift.records import Exposure
-from pipelines.knowledge import first_hits, rows_of, texts_in
+from pipelines.knowledge import first_hits, rows_of, uris_of_texts
 from pipelines.retrain.allowed import Reason, Today, withdrawn
 from pipelines.training.sketches import sketch
 from pipelines.watch.learned import Learned
-from pipelines.watch.standing import Standing, exposure
+from pipelines.watch.standing import Standing, edited_elsewhere, exposure
 from pipelines.watch.subject import Subject
 
 LATELY = timedelta(days=30)
@@ -47,6 +47,15 @@ def _standing(subject: Subject, manifest: Learned, documents: Mapping[str, str])
     today = subject.today
     content = {uri: one.content_hash for uri, one in today.published.items()}
     at = _places(documents, content, today)
+    doubtful = [
+        line
+        for line in manifest.lines
+        if line.uri and content.get(at.get(line.uri, "")) != line.content_hash
+    ]
+    holders = uris_of_texts(
+        subject.store, subject.last.state, {line.text_hash for line in doubtful}
+    )
+    at |= edited_elsewhere(doubtful, holders, at)
     forbidden = {uri for uri, place in at.items() if _is_left_out(subject, place)}
     gone = {
         uri
@@ -54,13 +63,10 @@ def _standing(subject: Subject, manifest: Learned, documents: Mapping[str, str])
         if withdrawn(uri, content_hash, today) is not None
     }
     changed = {uri for uri, place in at.items() if content[place] != documents[uri]}
-    doubtful = [
-        line for line in manifest.lines if line.uri and (line.uri in changed or line.uri not in at)
-    ]
     return Standing(
         at=at,
         content=content,
-        texts=texts_in(subject.store, subject.last.state, {line.text_hash for line in doubtful}),
+        texts=frozenset(holders),
         sketches=_sketches(subject, {at[uri] for uri in changed}),
         forbidden=frozenset(forbidden | gone),
         withdrawn=frozenset(gone),

@@ -104,6 +104,25 @@ def exposure(
     )
 
 
+def edited_elsewhere(
+    lines: Iterable[ManifestLine], holders: Mapping[str, frozenset[str]], at: Mapping[str, str]
+) -> dict[str, str]:
+    """Documents that moved and were edited at once: where most of their passages stand now.
+
+    A place that another learned document has is none: both may hold the same words.
+    """
+    taken = set(at.values())
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for line in lines:
+        if line.uri not in at:
+            found[line.uri].update(holders.get(line.text_hash, frozenset()) - taken)
+    return {
+        uri: min(places, key=lambda place: (-places[place], place))
+        for uri, places in found.items()
+        if places
+    }
+
+
 def _harm(found: Sequence[tuple[str, str, float]], weights: Sequence[float]) -> dict[str, float]:
     harm = defaultdict[str, float](float)
     for (uri, _, severity), weight in zip(found, weights, strict=True):

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.training.records import ManifestLine
 from pipelines.training.sketches import sketch
-from pipelines.watch.standing import NAMED, Standing, exposure
+from pipelines.watch.standing import NAMED, Standing, edited_elsewhere, exposure
 
 TEXT = (
     "Everybody may take thirty days of leave in a year, and ten of them at once, if asked before."
@@ -128,3 +128,25 @@ def test_news_is_told_by_what_became_of_the_documents() -> None:
     one = exposure(lines, standing("a"), {})
     assert one.severities == exposure(lines, standing("a"), {"a": 5}).severities
     assert one.severities != exposure(lines, standing("b"), {}).severities
+
+
+def test_a_document_that_moved_and_was_edited_is_where_most_of_its_passages_are() -> None:
+    lines = [line("old", n) for n in range(3)] + [line("gone"), line("here")]
+    holders = {
+        "text-old-0": frozenset({"new", "here"}),
+        "text-old-1": frozenset({"new", "other"}),
+        "text-gone-0": frozenset({"here"}),  # words that another learned document has as well
+    }
+    assert edited_elsewhere(lines, holders, {"here": "here"}) == {"old": "new"}
+
+
+def test_what_moved_and_was_edited_counts_by_how_much_it_changed() -> None:
+    moved = Standing(
+        at={"old": "new"},
+        content={"new": "other"},
+        texts=frozenset({"text-old-0"}),
+        sketches={"new": [sketch(TEXT.replace("thirty", "forty"))]},
+    )
+    found = exposure([line("old", 0), line("old", 1)], moved, {})
+    assert 0 < found.value < 0.4
+    assert [one.what for one in found.documents] == ["changed"]
