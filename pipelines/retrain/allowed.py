@@ -127,7 +127,7 @@ def withdrawn(uri: str, content_hash: str, today: Today) -> Reason | None:
         content_hash: Of its bytes at that time.
         today: What is known today.
     """
-    if today.taken_down.covers(uri, content_hash):
+    if any(today.taken_down.covers(at, content_hash) for at in _ways(uri, today)):
         return Reason.TAKEN_DOWN
     refused = _refused(uri, today)
     document = today.published.get(uri)
@@ -201,11 +201,8 @@ def _refused(uri: str, today: Today) -> Reason | None:
 
     Where its bytes have moved to since, what holds there counts as well.
     """
-    at: str | None = uri
     asked: list[FrontMatter | None] = []
-    followed: set[str] = set()
-    while at is not None and at not in followed:
-        followed.add(at)
+    for at in _ways(uri, today):
         source, path = split_uri(at)
         if source not in today.rules:
             return Reason.NO_RULE
@@ -214,10 +211,20 @@ def _refused(uri: str, today: Today) -> Reason | None:
         here, now = today.published.get(at), today.remembered(at)
         asked += [here.asked] if here else []
         asked += [now.asked] if now else []
-        at = now.moved_to if now else None
     if any(one is not None and one.train is False for one in asked):
         return Reason.FRONT_MATTER
     return None
+
+
+def _ways(uri: str, today: Today) -> list[str]:
+    """A uri, and where its bytes have moved to since, one after the other."""
+    followed: dict[str, None] = {}
+    at: str | None = uri
+    while at is not None and at not in followed:
+        followed[at] = None
+        now = today.remembered(at)
+        at = now.moved_to if now else None
+    return list(followed)
 
 
 def _policy_at(uri: str, asked: FrontMatter | None, rules: Rules) -> Policy | None:
