@@ -36,9 +36,14 @@ class Evaluation:
     at: datetime
 
     @property
-    def id(self) -> str:
-        """The key: of the same evaluation made twice one stays."""
+    def of(self) -> str:
+        """What is scored: the same for the same evaluation, whichever look makes it."""
         return "/".join((self.model, self.version, self.channel, self.item, self.evidence))
+
+    @property
+    def id(self) -> str:
+        """The key: made twice by one look one stays; no look replaces what another one made."""
+        return f"{self.of}/{self.look}"
 
 
 def evaluated(

@@ -34,8 +34,8 @@ class Reference:
 
     @property
     def id(self) -> str:
-        """The key: what a look that crashed took is replaced by the next one."""
-        return f"{self.model}/{self.version}/{self.channel}/{self.position}"
+        """The key: taken twice by one look one stays; no look replaces what another one took."""
+        return f"{self.model}/{self.version}/{self.channel}/{self.position}/{self.look}"
 
 
 def references(store: Store | None, model: str, version: str, channel: str) -> list[Reference]:

@@ -59,10 +59,10 @@ def _compared(
     first: dict[str, Evaluation] = {}
     for one in known:  # the first time stands, whatever became of the look that made it
         first.setdefault(one.item, one)
-    counted = {one.id for one in known if one.look in subject.kept}
-    counted |= {one.id for one in first.values()}
+    counted = {one.of for one in known if subject.counts(one)}
+    counted |= {one.of for one in first.values()}
     new = sorted(
-        (one for one in made if one.id not in counted), key=lambda one: hashed(subject.run, one.id)
+        (one for one in made if one.of not in counted), key=lambda one: hashed(subject.run, one.of)
     )
     kept = [_against(one, first.get(one.item, one)) for one in new]
     subject.memory.keep_evaluations(kept)

@@ -14,7 +14,7 @@ FIT, BAG = "fit", "bag"
 
 def kept_references(subject: Subject, channel: str) -> list[Reference]:
     """Those of one channel that count, by position; a look that crashed took none."""
-    return [one for one in subject.memory.references(channel) if one.look in subject.kept]
+    return [one for one in subject.memory.references(channel) if subject.counts(one)]
 
 
 def take(

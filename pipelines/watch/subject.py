@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pipelines.answers import check_fingerprint
 from pipelines.config import Config, ModelConfig, WatchPolicy
 from pipelines.drift.records import Observation
-from pipelines.knowledge import LookRow, Publication, Store, publications
+from pipelines.knowledge import Evaluation, LookRow, Publication, Reference, Store, publications
 from pipelines.quality import check_unchanged
 from pipelines.records import Encoder
 from pipelines.retrain.allowed import Allowed, Today, part, today_of
@@ -103,9 +103,9 @@ class Subject:
         return tuple(Observation.from_dict(row.observation) for row in self.past)
 
     @functools.cached_property
-    def kept(self) -> frozenset[str]:
-        """Looks that count: what another one wrote belongs to a look that crashed."""
-        return frozenset(row.look for row in self.past)
+    def kept(self) -> frozenset[tuple[str, datetime]]:
+        """Looks that count, each with its time: one that is tried again has another."""
+        return frozenset((row.look, row.at) for row in self.past)
 
     @functools.cached_property
     def today(self) -> Today:
@@ -127,6 +127,10 @@ class Subject:
             DataMissing: They are gone, or damaged.
         """
         return fetched(self.config.root, self.model.name, self.version, self.ports)
+
+    def counts(self, one: Reference | Evaluation) -> bool:
+        """Whether it was written by a look that was kept, not by an attempt that was stopped."""
+        return (one.look, one.at) in self.kept
 
     def seed(self, channel: str) -> int:
         """For what a version draws once, the same in every look."""

@@ -58,7 +58,7 @@ def look_at_worth(subject: Subject) -> Worth:
     done = {
         one.evidence
         for one in known
-        if one.channel == UNASKED or (one.channel == "worth" and one.look in subject.kept)
+        if one.channel == UNASKED or (one.channel == "worth" and subject.counts(one))
     }
     uris, left = fresh_documents(subject, manifest, done)
     if not uris:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from pipelines.knowledge import evaluated, references
+from pipelines.watch.queries import Questions, look_at_questions
+from pipelines.watch.subject import Subject
 from tests.observed import VERSION, Observed, unit
 from tests.retrained import MODEL
 
@@ -264,3 +266,68 @@ def test_more_than_one_look_can_ask_about_is_left_to_the_next(
         "docs/visas.md",
         "docs/phones.md",
     }
+
+
+def test_two_looks_at_once_leave_what_the_one_that_is_kept_took(
+    model: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock is of one machine; a look of another one comes between reading and writing."""
+    from contextlib import nullcontext
+
+    from pipelines.errors import WatchRunning
+    from pipelines.watch import observe, run
+
+    model.watch()
+    model.ask(around(1, 120))
+    for word in ("visas", "phones"):
+        model.write(f"{word}.md", page(word))
+    model.refresh()
+    with monkeypatch.context() as hurried:
+        hurried.setattr(run, "watch_lock", lambda *_, **__: nullcontext())
+
+        def overtaken(of: Subject) -> Questions:
+            hurried.setattr(observe, "look_at_questions", look_at_questions)
+            of.seen, of.kept  # noqa: B018 - it has read what was kept before
+            model.watch("look-other", days=0)
+            return look_at_questions(of)
+
+        hurried.setattr(observe, "look_at_questions", overtaken)
+        with pytest.raises(WatchRunning):
+            model.watch("look-loses")
+    (kept,) = [row for row in model.kept if row.number == 2]
+    assert kept.look == "look-other"
+    assert len(kept.observation["scores"]["worth"]) == 2
+    model.ask(around(2, 10))
+    happened = model.watch().happened
+    assert happened is not None
+    assert "worth" not in happened.scores
+    assert (happened.bags, len(happened.bins["topic"])) == ({}, 10)
+
+
+def test_an_attempt_that_was_stopped_leaves_nothing_to_the_one_that_is_kept(
+    model: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.watch import run
+
+    model.watch()
+    for word in ("visas", "phones"):
+        model.write(f"{word}.md", page(word))
+    model.refresh()
+    with monkeypatch.context() as broken:
+        broken.setattr(run, "keep_look", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            model.watch("look-a")
+    model.remove("visas.md")
+    model.refresh()
+    happened = model.watch("look-a").happened
+    assert happened is not None
+    assert len(happened.scores["worth"]) == 1
+    marks = references(model.store, MODEL, VERSION, "changes")
+    assert [one.position for one in marks if one.at == model.now] == [0]
+    assert len(marks) == 2
+    model.write("visas.md", page("visas"))
+    model.refresh()
+    found = model.watch()
+    assert "2 of 20 changed documents to compare with" in found.said
+    assert found.happened is not None
+    assert len(found.happened.scores["worth"]) == 1
