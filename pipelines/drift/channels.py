@@ -5,9 +5,10 @@ martingale reaches ``1 / (alpha * weight)``. Martingales of different channels a
 each is one in what it alone has seen. So the chance that any of them ever calls for it in an
 unchanged world is at most alpha, for the life of a version.
 
-A policy may be changed between looks. What has accumulated stays, only the thresholds move; the
-chance of a false call is then at most the largest alpha that was ever set, if it was not chosen
-for the evidence that was already to be seen.
+A policy may be changed between looks. What has accumulated stays, only the thresholds move. The
+chance of a false call is then at most the sum over the channels of the largest ``alpha * weight``
+that each ever had, if none was chosen for the evidence that was already to be seen: moving weight
+from one channel to another spends on both.
 """
 
 from dataclasses import dataclass

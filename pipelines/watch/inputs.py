@@ -3,6 +3,8 @@
 Reading all documents and all examples takes seconds; to see that nothing has moved takes none.
 """
 
+import contextlib
+
 from pipelines.quality.canaries import read_canaries
 from pipelines.watch.subject import Subject, hashed
 
@@ -10,20 +12,17 @@ FILE = "looked"
 _TABLES = ("documents", "takedowns", "quarantine")
 
 
-def inputs(subject: Subject, look: str) -> str:
-    """A hash of all of them.
+def inputs(subject: Subject) -> str:
+    """A hash of all of them, as they are now: to be taken before any of them is read.
 
     The day is among them: it decides what has expired, and questions of 30 days say what is asked for.
-
-    Args:
-        subject: What is looked at.
-        look: The newest look that was kept.
     """
     store, last = subject.store, subject.last
-    canaries = [f"{one.id}\0{one.question}" for one in read_canaries(subject.config.golden)]
+    canaries = [
+        f"{one.id}\0{one.question}\0{one.uri}" for one in read_canaries(subject.config.golden)
+    ]
     return hashed(
         store.uri,
-        look,
         last.run,
         str(last.number),
         subject.now.date().isoformat(),
@@ -33,22 +32,24 @@ def inputs(subject: Subject, look: str) -> str:
     )
 
 
-def is_as_before(subject: Subject) -> bool:
-    """Whether nothing of it has moved since a look that saw all there was."""
+def is_as_before(subject: Subject, found: str) -> bool:
+    """Whether nothing of it has moved since a look that saw all there was; ``found``: what is now."""
     if not subject.past:
         return False
     file = subject.learned.folder / FILE
     try:
-        return file.read_text() == inputs(subject, subject.past[-1].id)
+        return file.read_text() == hashed(subject.past[-1].id, found)
     except OSError:
         return False
 
 
-def remember(subject: Subject, look: str) -> None:
+def remember(subject: Subject, look: str, found: str) -> None:
     """Notes that a look saw all there was; lost, the next look reads everything again.
 
     Args:
         subject: What was looked at.
         look: The newest look that was kept, this one or one before.
+        found: What it hangs on, as it was before this look read any of it.
     """
-    (subject.learned.folder / FILE).write_text(inputs(subject, look))
+    with contextlib.suppress(OSError):
+        (subject.learned.folder / FILE).write_text(hashed(look, found))

@@ -6,7 +6,7 @@ from pipelines.drift.records import Observation
 from pipelines.watch.changes import Changed, look_at_changes
 from pipelines.watch.exposure import look_at_documents
 from pipelines.watch.golden import Golden, look_at_golden
-from pipelines.watch.inputs import is_as_before
+from pipelines.watch.inputs import inputs, is_as_before
 from pipelines.watch.queries import Questions, look_at_questions
 from pipelines.watch.subject import Subject
 from pipelines.watch.worth import Worth, look_at_worth
@@ -22,6 +22,8 @@ class Looked:
     said: str
     whole: bool
     """Whether nothing was left to the next look."""
+    inputs: str
+    """What it hangs on, as it was before any of it was read."""
 
     @property
     def is_kept(self) -> bool:
@@ -43,9 +45,10 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
         DataMissing: It is gone, or damaged.
     """
     policy = subject.policy
+    before = inputs(subject) if models else ""
     published = not subject.past or subject.past[-1].publication != subject.last.number
     questions = look_at_questions(subject)
-    same = models and is_as_before(subject)
+    same = models and is_as_before(subject, before)
     found = None if same else look_at_documents(subject)
     changed = look_at_changes(subject) if published and policy.changes else Changed()
     golden = look_at_golden(subject) if models and policy.golden and not same else Golden()
@@ -64,7 +67,8 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
         moved=(*questions.moved, *changed.moved),
     )
     said = _said(observation, (questions, changed, golden, worth))
-    return Looked(observation, published, said, whole=not same and not worth.left)
+    whole = not same and not worth.left
+    return Looked(observation, published, said, whole=whole, inputs=before)
 
 
 def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth]) -> str:

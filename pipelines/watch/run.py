@@ -1,7 +1,7 @@
 """The order of a watch: see what happened, fold it in, keep the look, tell what has changed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pipelines.config import Config, ModelConfig
@@ -119,8 +119,11 @@ def _watched(context: _Context, model: ModelConfig) -> Watched:
     past = tuple(looks(context.store, model.name, version))
     # A look that was stopped after it was kept has still to be told.
     told = _tell(context, past[-1]) if past else False
-    if any(row.look == context.run for row in past):
-        return _unchanged(model, version, past, "it was looked at already", told)
+    already = next((row for row in past if row.look == context.run), None)
+    if already is not None:  # this run may have been stopped before it showed what it saw
+        happened = Observation.from_dict(already.observation)
+        found = _unchanged(model, version, past, "it was looked at already", told)
+        return replace(found, happened=happened)
     subject = Subject(
         config=context.config,
         model=model,
@@ -137,11 +140,11 @@ def _watched(context: _Context, model: ModelConfig) -> Watched:
     looked = observe(subject)
     if not looked.is_kept:
         if looked.whole:
-            remember(subject, past[-1].id)
+            remember(subject, past[-1].id, looked.inputs)
         return _unchanged(model, version, past, looked.said, told)
     row, verdict = _kept(subject, looked.observation)
     if looked.whole:
-        remember(subject, row.id)
+        remember(subject, row.id, looked.inputs)
     changed = _tell(context, row)
     return Watched(
         model=model.name,

@@ -9,6 +9,7 @@ from pipelines import watch
 from pipelines.errors import EmbedderChanged, UnknownName, WatchRunning
 from pipelines.knowledge import evaluated, forget_watched, looks, verdicts, watch_lock
 from pipelines.watch import run, subject
+from pipelines.watch.exposure import look_at_documents
 from tests.observed import VERSION, Observed
 from tests.project import source
 from tests.retrained import MODEL
@@ -286,3 +287,56 @@ def test_golden_questions_that_find_the_same_are_no_news(model: Observed) -> Non
     assert happened is not None
     assert happened.is_empty
     assert len(evaluated(model.store, MODEL, VERSION, "golden")) == 1
+
+
+def test_a_take_down_where_it_moved_to_and_was_edited_makes_it_stale(model: Observed) -> None:
+    from pipelines.decide import withhold
+
+    model.rename("page-0.md", "moved/elsewhere.md")
+    model.refresh()
+    model.write("moved/elsewhere.md", PAGES["page-0.md"].replace("nothing", "little"))
+    model.refresh()
+    model.watch()
+    withhold(model.config, "docs/moved/elsewhere.md", signed=model.signed(), reason="a secret")
+    found = model.watch()
+    assert found.is_stale
+    assert found.happened is not None
+    assert found.happened.exposure is not None
+    assert found.happened.exposure.withdrawn == ("docs/page-0.md",)
+
+
+def test_permission_that_is_withdrawn_while_a_look_reads_is_seen_by_the_next_one(
+    model: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.knowledge import take_down
+    from pipelines.watch import observe
+
+    model.watch()
+    model.now = (model.now + timedelta(days=1)).replace(hour=8)
+
+    def slow(of: subject.Subject) -> object:
+        found = look_at_documents(of)
+        now = model.now
+        take_down(model.store, [("docs/page-1.md", "")], actor="me", reason="secret", now=now)
+        return found
+
+    with monkeypatch.context() as hurried:
+        hurried.setattr(observe, "look_at_documents", slow)
+        assert not model.watch(days=0.01).is_stale
+    assert model.watch(days=0.01).is_stale
+
+
+def test_a_run_that_was_stopped_after_it_kept_its_look_says_what_it_saw(model: Observed) -> None:
+    first = model.watch("look-a")
+    assert first.happened is not None
+    assert model.watch("look-a").happened == first.happened
+
+
+def test_a_golden_question_of_another_document_is_asked_the_same_day(model: Observed) -> None:
+    golden(model, "page-0.md", "leave")
+    model.watch()
+    model.now = (model.now + timedelta(days=1)).replace(hour=8)
+    model.watch()
+    file = model.root / "data/golden/page-0.md.jsonl"
+    file.write_text(file.read_text().replace("docs/page-0.md", "docs/page-1.md"))
+    assert "golden questions asked for the first time: 1" in model.watch(days=0.01).said
