@@ -45,14 +45,20 @@ class LookRow:
 
 
 def looks(store: Store | None, model: str, version: str | None = None) -> list[LookRow]:
-    """The looks at a version, or at all versions of a model, that were kept, oldest first."""
+    """The looks at a version, or at all versions of a model, that were kept, oldest first.
+
+    Those of one version come by their numbers, whatever a clock said that was set back since.
+    """
     if store is None or TABLE not in store.names():  # made before there was such a table
         return []
     where = f"model = {quoted(model)}"
     if version is not None:
         where += f" AND version = {quoted(version)}"
     found = [_look(row) for row in rows(store, TABLE, where)]
-    return sorted(found, key=lambda row: (row.at, row.version, row.number))
+    began: dict[str, datetime] = {}
+    for row in found:
+        began[row.version] = min(row.at, began.get(row.version, row.at))
+    return sorted(found, key=lambda row: (began[row.version], row.version, row.number))
 
 
 def keep_look(store: Store, look: LookRow) -> bool:

@@ -340,3 +340,14 @@ def test_a_golden_question_of_another_document_is_asked_the_same_day(model: Obse
     file = model.root / "data/golden/page-0.md.jsonl"
     file.write_text(file.read_text().replace("docs/page-0.md", "docs/page-1.md"))
     assert "golden questions asked for the first time: 1" in model.watch(days=0.01).said
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_from_looking(model: Observed) -> None:
+    model.watch(days=400)
+    for number in range(2):
+        model.remove(f"page-{number}.md")
+        model.refresh()
+        found = model.watch(days=1 - 399 * (number == 0))
+        assert found.happened is not None
+    assert [row.number for row in model.kept] == [1, 2, 3]
+    assert model.kept[0].at > model.kept[1].at
