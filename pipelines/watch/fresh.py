@@ -47,14 +47,18 @@ class AskedOf:
 
 
 def fresh_documents(
-    subject: Subject, manifest: Learned, known: Collection[str]
+    subject: Subject, manifest: Learned, known: Collection[str], counted: Collection[str]
 ) -> tuple[list[str], int]:
     """Uris that may be learned from, whose content the version was not made of; ``MOST`` by hash.
+
+    A document counts once: what it says after one more edit is no evidence that hangs on nothing
+    but what was there before.
 
     Args:
         subject: What is looked at.
         manifest: What the version was made of.
         known: Content hashes that were asked about before.
+        counted: Uris that were asked about before.
 
     Returns:
         The uris, and how many more there are.
@@ -63,7 +67,7 @@ def fresh_documents(
     new = {
         one.content_hash: uri
         for uri, one in sorted(subject.allowed.documents.items())
-        if one.content_hash not in old
+        if one.content_hash not in old and uri not in counted
     }
     return [new[name] for name in sorted(new, key=hashed)[:MOST]], max(0, len(new) - MOST)
 

@@ -1,4 +1,8 @@
-"""Golden questions, asked again where what they find has changed: now against the first time."""
+"""Golden questions, asked again where most of what they find is new: now against the first time.
+
+A page that is edited every day is among the first ten of many questions. If each of its edits made
+their answers new, one rank that was lost once would be counted every day until it were evidence.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +13,10 @@ from pipelines.watch.nearest import Found, nearest
 from pipelines.watch.subject import Subject, hashed
 
 CHANNEL = "golden"
+_NEW = 0.5
+"""Part of the passages found that must be others than when the question last counted."""
+_DIGITS = 12
+"""Of a passage's hash, to know it again among ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,7 @@ class Golden:
     """What a look saw of the golden questions."""
 
     scores: tuple[float, ...] = ()
-    """Now minus the first time, of each that found something else than ever before."""
+    """Now minus the first time, of each that finds mostly other passages than when it last counted."""
     first: int = 0
     """Asked for the first time: what they find is what later looks compare with."""
     lost: int = 0
@@ -57,17 +65,23 @@ def _compared(
     subject: Subject, made: Sequence[Evaluation], known: Sequence[Evaluation], lost: int
 ) -> Golden:
     first: dict[str, Evaluation] = {}
+    last: dict[str, Evaluation] = {}
     for one in known:  # the first time stands, whatever became of the look that made it
-        first.setdefault(one.item, one)
-    counted = {one.of for one in known if subject.counts(one)}
-    counted |= {one.of for one in first.values()}
+        if first.setdefault(one.item, one) is one or subject.counts(one):
+            last[one.item] = one
     new = sorted(
-        (one for one in made if one.of not in counted), key=lambda one: hashed(subject.run, one.of)
+        (one for one in made if one.item not in last or _is_news(one, last[one.item])),
+        key=lambda one: hashed(subject.run, one.of),
     )
     kept = [_against(one, first.get(one.item, one)) for one in new]
     subject.memory.keep_evaluations(kept)
     scores = tuple(one.ours - one.theirs for one in kept if one.item in first)
     return Golden(scores, len(kept) - len(scores), lost)
+
+
+def _is_news(made: Evaluation, before: Evaluation) -> bool:
+    found, former = set(made.evidence.split()), set(before.evidence.split())
+    return bool(found) and len(found - former) >= _NEW * len(found)
 
 
 def _against(made: Evaluation, first: Evaluation) -> Evaluation:
@@ -80,7 +94,7 @@ def _evaluation(subject: Subject, canary: Canary, uri: str, found: Found) -> Eva
         version=subject.version,
         channel=CHANNEL,
         item=_item(canary),
-        evidence=hashed(*found.texts),
+        evidence=" ".join(text[:_DIGITS] for text in found.texts),
         uri=uri,
         domain=subject.today.published[uri].policy.domain,
         ours=found.reciprocal_rank(uri),

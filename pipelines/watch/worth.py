@@ -55,12 +55,10 @@ def look_at_worth(subject: Subject) -> Worth:
     """
     manifest = subject.learned
     known = subject.memory.evaluated()
-    done = {
-        one.evidence
-        for one in known
-        if one.channel == UNASKED or (one.channel == "worth" and subject.counts(one))
-    }
-    uris, left = fresh_documents(subject, manifest, done)
+    counted = [one for one in known if one.channel == "worth" and subject.counts(one)]
+    done = {one.evidence for one in known if one.channel == UNASKED}
+    done |= {one.evidence for one in counted}
+    uris, left = fresh_documents(subject, manifest, done, {one.uri for one in counted})
     if not uris:
         return Worth()
     asked = fresh_questions(subject, manifest, uris)

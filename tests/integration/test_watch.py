@@ -239,7 +239,13 @@ def test_golden_questions_are_asked_again_only_where_they_find_something_else(
     assert first.happened is not None
     assert first.happened.scores == {}
     assert first.happened.canary == pytest.approx(1)
-    model.write("page-0.md", "# Page 0\n\nNow it tells of something that nobody asked about.\n")
+    model.write("page-1.md", "# Page 1\n\nA page beside it, which is edited every day.\n")
+    model.refresh()
+    beside = model.watch().happened
+    assert beside is not None
+    assert "golden" not in beside.scores, "most of what it finds is as it was"
+    for number in range(3):
+        model.write(f"page-{number}.md", f"# Page {number}\n\nNobody asked about that.\n")
     model.write("leave.md", "leave\n")
     model.refresh()
     worse = model.watch()
