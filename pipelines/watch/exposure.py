@@ -61,6 +61,7 @@ def _standing(subject: Subject, manifest: Learned, documents: Mapping[str, str])
         uri
         for uri, content_hash in documents.items()
         if withdrawn(uri, content_hash, today) is not None
+        or (uri in at and withdrawn(at[uri], content_hash, today) is not None)
     }
     changed = {uri for uri, place in at.items() if content[place] != documents[uri]}
     return Standing(

@@ -107,20 +107,29 @@ def exposure(
 def edited_elsewhere(
     lines: Iterable[ManifestLine], holders: Mapping[str, frozenset[str]], at: Mapping[str, str]
 ) -> dict[str, str]:
-    """Documents that moved and were edited at once: where most of their passages stand now.
+    """Documents that moved and were edited at once: where half of their passages or more stand now.
 
     A place that another learned document has is none: both may hold the same words.
+
+    Args:
+        lines: What was learned of documents that may have changed.
+        holders: Hash of a learned passage -> uris of today that hold it.
+        at: Uri that was learned from -> where it is known to be today.
     """
     taken = set(at.values())
-    found: dict[str, Counter[str]] = defaultdict(Counter)
+    learned: dict[str, set[str]] = defaultdict(set)
     for line in lines:
-        if line.uri not in at:
-            found[line.uri].update(holders.get(line.text_hash, frozenset()) - taken)
-    return {
-        uri: min(places, key=lambda place: (-places[place], place))
-        for uri, places in found.items()
-        if places
-    }
+        if line.uri and line.uri not in at:
+            learned[line.uri].add(line.text_hash)
+    found: dict[str, str] = {}
+    for uri, texts in learned.items():
+        places = Counter(
+            place for text in texts for place in holders.get(text, frozenset()) - taken
+        )
+        best = min(places, key=lambda place: (-places[place], place), default=None)
+        if best is not None and 2 * places[best] >= len(texts):
+            found[uri] = best
+    return found
 
 
 def _harm(found: Sequence[tuple[str, str, float]], weights: Sequence[float]) -> dict[str, float]:

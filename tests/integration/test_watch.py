@@ -117,7 +117,14 @@ def test_an_edit_counts_by_how_much_it_changes(model: Observed) -> None:
 
 
 @pytest.mark.parametrize(
-    "forbid", ["rule", "front matter", "source", "front matter of one that is gone"]
+    "forbid",
+    [
+        "rule",
+        "front matter",
+        "source",
+        "front matter of one that is gone",
+        "front matter of one that moved",
+    ],
 )
 def test_permission_that_is_withdrawn_makes_it_stale_at_once(model: Observed, forbid: str) -> None:
     model.watch()
@@ -129,6 +136,10 @@ def test_permission_that_is_withdrawn_makes_it_stale_at_once(model: Observed, fo
         (model.root / "other").mkdir()
         (model.root / "other" / "page.md").write_text("# Other\n\nAnother source altogether.\n")
         model.configured(source("other", "other"))
+    elif forbid.endswith("moved"):
+        model.remove("page-0.md")
+        model.write("moved/elsewhere.md", denied)
+        model.refresh()
     else:
         model.write("page-0.md", denied)
         model.refresh()

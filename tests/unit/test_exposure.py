@@ -138,6 +138,8 @@ def test_a_document_that_moved_and_was_edited_is_where_most_of_its_passages_are(
         "text-gone-0": frozenset({"here"}),  # words that another learned document has as well
     }
     assert edited_elsewhere(lines, holders, {"here": "here"}) == {"old": "new"}
+    few = {"text-old-0": frozenset({"new"})}  # one of three: a paragraph that many have
+    assert edited_elsewhere(lines, few, {"here": "here"}) == {}
 
 
 def test_what_moved_and_was_edited_counts_by_how_much_it_changed() -> None:
