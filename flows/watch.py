@@ -123,6 +123,8 @@ async def _look(
         logger.info("%s: %s", _name(one), _said(one), extra={"event": "watch.looked"})
         with shown(f"The page drift-{one.model}"):
             await show_watched(one, config)
+    if report.error is not None:
+        raise report.error
     return report
 
 

@@ -87,6 +87,8 @@ def _looked(
             on_event=_told(config, session, listen),
             ports=_ports(session),
         )
+    if report.error is not None:  # the others were looked at; what was found is kept
+        raise report.error
     data = report.to_dict()
     data["page"] = None if html is None else _write(html, report.models[0], config)
     if reader is None:

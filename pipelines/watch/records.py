@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.drift.records import Observation, Verdict
+from pipelines.errors import StaleproofError
 from pipelines.knowledge import LookRow
 
 
@@ -58,6 +59,8 @@ class Report:
     look: str
     """Names the look: the run's id."""
     models: tuple[Watched, ...]
+    error: StaleproofError | None = None
+    """Why a model that is not among them could not be looked at; of several the first."""
 
     @property
     def exit_code(self) -> int:

@@ -62,7 +62,7 @@ def watch_models(
 
     A look in which nothing has happened is not kept and changes nothing. One that was stopped is
     gone through again, and counts once. What one model cannot be asked does not keep the others
-    waiting; the first error is raised when all were looked at.
+    waiting: the report has its error, which is raised only where none could be looked at.
 
     Args:
         config: The configuration.
@@ -106,9 +106,9 @@ def watch_models(
             except StaleproofError as error:
                 errors.append(error)
         on_event(Progress("watch", len(models), len(models)))
-    if errors:
+    if errors and not watched:
         raise errors[0]
-    return Report(look=run_id, models=tuple(watched))
+    return Report(look=run_id, models=tuple(watched), error=next(iter(errors), None))
 
 
 def _watched(context: _Context, model: ModelConfig) -> Watched:

@@ -230,6 +230,17 @@ def test_embedder_that_changed_is_an_error_of_the_look(model: Observed) -> None:
     assert len(model.kept) == 1
 
 
+def test_a_model_that_cannot_be_asked_hides_no_other(model: Observed) -> None:
+    golden(model, "page-0.md", "leave")
+    model.watch()
+    model.encoders[f"data/models/{MODEL}/{VERSION}"].salt = "other"
+    golden(model, "page-1.md", "travel")
+    model.configured(more='[[models]]\nname = "other"\n')
+    report = model.watch_all()
+    assert isinstance(report.error, EmbedderChanged)
+    assert [one.model for one in report.models] == ["other"]
+
+
 def golden(model: Observed, page: str, *words: str) -> None:
     folder = model.root / "data/golden"
     folder.mkdir(parents=True, exist_ok=True)
