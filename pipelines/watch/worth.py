@@ -181,6 +181,8 @@ def _vectors(subject: Subject, encoder: Encoder, pool: Pool) -> Vectors:
         fresh = dict(zip(part, encoder.encode([texts[name] for name in part]), strict=True))
         spill(subject.store, encoder.fingerprint, fresh, now=subject.now)
         found |= fresh
+    if not pool.order:  # no passage is short enough for all models
+        return np.empty((0, encoder.dimension), dtype=np.float32)
     return np.stack([found[text_hash_of(pool.texts[name])] for name in pool.order])
 
 
