@@ -9,8 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.knowledge import tables
-from pipelines.knowledge.generation import SLICE
+from pipelines.knowledge.generation import rows_with_texts
 from pipelines.knowledge.ledger import State
 from pipelines.knowledge.store import Store
 
@@ -159,11 +158,6 @@ def rows_of_texts(
     columns: Sequence[str] = ("text_hash", "source", "vector"),
 ) -> pa.Table:
     """Some columns of every row that has one of some texts."""
-    table = store.at(*state)
-    wanted = sorted(set(text_hashes))
-    filters = [
-        tables.among("text_hash", wanted[start : start + SLICE])
-        for start in range(0, len(wanted), SLICE)
-    ] or ["false"]
-    search = [table.search().where(one) for one in filters]
-    return pa.concat_tables([one.select(list(columns)).to_arrow() for one in search])
+    parts = list(rows_with_texts(store, state, text_hashes, columns))
+    none = store.at(*state).search().where("false").select(list(columns))
+    return pa.concat_tables(parts or [none.to_arrow()])

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.knowledge.side import Row, put_rows, rows
+from pipelines.knowledge.side import Row, put_rows, rows_if_any
 from pipelines.knowledge.store import Store
 from pipelines.knowledge.tables import quoted
 
@@ -24,7 +24,7 @@ class Evaluation:
     item: str
     """What was asked about: a golden question, a document."""
     evidence: str
-    """A hash of what the score rests on: the same, and it is no news."""
+    """Hashes of what the score rests on: the same, and it is no news."""
     uri: str
     domain: str
     ours: float
@@ -50,12 +50,10 @@ def evaluated(
     store: Store | None, model: str, version: str, channel: str | None = None
 ) -> list[Evaluation]:
     """What a version was scored on, oldest first; of one channel or of all."""
-    if store is None or TABLE not in store.names():  # made before there was such a table
-        return []
     where = f"model = {quoted(model)} AND version = {quoted(version)}"
     if channel is not None:
         where += f" AND channel = {quoted(channel)}"
-    found = [_evaluation(row) for row in rows(store, TABLE, where)]
+    found = [_evaluation(row) for row in rows_if_any(store, TABLE, where)]
     return sorted(found, key=lambda one: (one.at, one.id))
 
 

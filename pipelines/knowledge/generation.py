@@ -92,35 +92,36 @@ def counts(store: Store, state: State) -> tuple[int, int]:
     return table.count_rows("position = 0"), table.count_rows()
 
 
-def vectors_in(store: Store, state: State, text_hashes: Iterable[str]) -> dict[str, Vectors]:
-    """The vectors that a state has of embedded texts, by text hash, each ``(d,)`` float32."""
+def rows_with_texts(
+    store: Store, state: State, text_hashes: Iterable[str], columns: Sequence[str]
+) -> Iterator[pa.Table]:
+    """Some columns of every row that has one of some texts, a part at a time."""
     table = store.at(*state)
-    found: dict[str, Vectors] = {}
     for part in _slices(sorted(set(text_hashes))):
         search = table.search().where(tables.among("text_hash", part))
-        found |= vectors_by_hash(search.select(["text_hash", "vector"]).to_arrow())
+        yield search.select(list(columns)).to_arrow()
+
+
+def vectors_in(store: Store, state: State, text_hashes: Iterable[str]) -> dict[str, Vectors]:
+    """The vectors that a state has of embedded texts, by text hash, each ``(d,)`` float32."""
+    found: dict[str, Vectors] = {}
+    for rows in rows_with_texts(store, state, text_hashes, ["text_hash", "vector"]):
+        found |= vectors_by_hash(rows)
     return found
 
 
 def texts_in(store: Store, state: State, text_hashes: Iterable[str]) -> frozenset[str]:
     """Those of some embedded texts, by hash, that stand anywhere in a state."""
-    table = store.at(*state)
-    found: set[str] = set()
-    for part in _slices(sorted(set(text_hashes))):
-        search = table.search().where(tables.among("text_hash", part))
-        found.update(search.select(["text_hash"]).to_arrow()["text_hash"].to_pylist())
-    return frozenset(found)
+    parts = rows_with_texts(store, state, text_hashes, ["text_hash"])
+    return frozenset(text for rows in parts for text in rows["text_hash"].to_pylist())
 
 
 def uris_of_texts(
     store: Store, state: State, text_hashes: Iterable[str]
 ) -> dict[str, frozenset[str]]:
     """The documents that hold some embedded texts in a state, by the text's hash."""
-    table = store.at(*state)
     found: dict[str, set[str]] = {}
-    for part in _slices(sorted(set(text_hashes))):
-        search = table.search().where(tables.among("text_hash", part))
-        rows = search.select(["text_hash", "uri"]).to_arrow()
+    for rows in rows_with_texts(store, state, text_hashes, ["text_hash", "uri"]):
         for text, uri in zip(rows["text_hash"].to_pylist(), rows["uri"].to_pylist(), strict=True):
             found.setdefault(text, set()).add(uri)
     return {text: frozenset(uris) for text, uris in found.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import WatchRunning
-from pipelines.knowledge.side import Row, delete_rows, insert_new, rows
+from pipelines.knowledge.side import Row, delete_rows, insert_new, rows_if_any
 from pipelines.knowledge.store import Store
 from pipelines.knowledge.tables import among, quoted
 from pipelines.locks import held, holder_in_words
@@ -49,12 +49,10 @@ def looks(store: Store | None, model: str, version: str | None = None) -> list[L
 
     Those of one version come by their numbers, whatever a clock said that was set back since.
     """
-    if store is None or TABLE not in store.names():  # made before there was such a table
-        return []
     where = f"model = {quoted(model)}"
     if version is not None:
         where += f" AND version = {quoted(version)}"
-    found = [_look(row) for row in rows(store, TABLE, where)]
+    found = [_look(row) for row in rows_if_any(store, TABLE, where)]
     began: dict[str, datetime] = {}
     for row in found:
         began[row.version] = min(row.at, began.get(row.version, row.at))

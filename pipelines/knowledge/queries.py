@@ -119,7 +119,7 @@ def asked_between(
             np.asarray(row["vector"], dtype=np.float32),
             row["hits"][0] if row["hits"] else None,
         )
-        for row in _selected(store, where, ["id", "at", "vector", "hits"])
+        for row in rows(store, "queries", where, columns=["id", "at", "vector", "hits"])
     ]
     return sorted(found, key=lambda one: (one.at, one.id))
 
@@ -127,11 +127,5 @@ def asked_between(
 def first_hits(store: Store, *, since: datetime, until: datetime) -> Counter[str]:
     """How often each document was the nearest to a question, between two times."""
     where = f"NOT ({before('at', since)}) AND {before('at', until)}"
-    return Counter(row["hits"][0] for row in _selected(store, where, ["hits"]) if row["hits"])
-
-
-def _selected(store: Store, where: str, columns: list[str]) -> list[dict[str, Any]]:
-    table = store.table("queries")
-    if not table.count_rows():
-        return []
-    return list(table.search().where(where).select(columns).to_arrow().to_pylist())
+    found = rows(store, "queries", where, columns=["hits"])
+    return Counter(row["hits"][0] for row in found if row["hits"])

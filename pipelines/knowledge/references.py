@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
-from pipelines.knowledge.side import Row, put_rows, rows
+from pipelines.knowledge.side import Row, put_rows, rows_if_any
 from pipelines.knowledge.store import Store
 from pipelines.knowledge.tables import quoted
 from pipelines.records import Vectors
@@ -40,13 +40,11 @@ class Reference:
 
 def references(store: Store | None, model: str, version: str, channel: str) -> list[Reference]:
     """Those of one channel, by position."""
-    if store is None or TABLE not in store.names():  # made before there was such a table
-        return []
     where = " AND ".join(
         f"{name} = {quoted(value)}"
         for name, value in (("model", model), ("version", version), ("channel", channel))
     )
-    found = [_reference(row) for row in rows(store, TABLE, where)]
+    found = [_reference(row) for row in rows_if_any(store, TABLE, where)]
     return sorted(found, key=lambda one: one.position)
 
 

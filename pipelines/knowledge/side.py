@@ -50,13 +50,21 @@ def forget_versions(store: Store, name: str, *, older_than: timedelta) -> None:
     store.write(clean, older_than, error_if_tagged_old_versions=False)
 
 
-def rows(store: Store, name: str, where: str | None = None) -> list[Row]:
-    """The rows of a side table that a filter lets through."""
+def rows(
+    store: Store, name: str, where: str | None = None, *, columns: Sequence[str] | None = None
+) -> list[Row]:
+    """The rows of a side table that a filter lets through, with all columns or some."""
     table = store.table(name)
     if not table.count_rows():  # as most of them are most of the time; a query costs ten times more
         return []
     search = table.search()
-    return list((search.where(where) if where else search).to_arrow().to_pylist())
+    search = search.where(where) if where else search
+    return list((search.select(list(columns)) if columns else search).to_arrow().to_pylist())
+
+
+def rows_if_any(store: Store | None, name: str, where: str) -> list[Row]:
+    """The same of a table that a store made by an older version lacks; none where nothing is kept."""
+    return [] if store is None or name not in store.names() else rows(store, name, where)
 
 
 def add_rows(store: Store, name: str, added: Sequence[Row]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.knowledge.side import put_rows, rows
+from pipelines.knowledge.side import put_rows, rows_if_any
 from pipelines.knowledge.store import Store
 from pipelines.knowledge.tables import among
 
@@ -43,9 +43,7 @@ def record_verdict(store: Store, verdict: VerdictRow) -> None:
 
 def verdicts(store: Store | None, model: str) -> list[VerdictRow]:
     """What was said of a model, newest first."""
-    if store is None or "verdicts" not in store.names():  # made before there was such a table
-        return []
-    found = [_verdict(row) for row in rows(store, "verdicts", among("model", [model]))]
+    found = [_verdict(row) for row in rows_if_any(store, "verdicts", among("model", [model]))]
     return sorted(found, key=lambda v: (v.at, v.attempt, v.id), reverse=True)
 
 
