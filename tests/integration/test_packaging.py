@@ -62,6 +62,7 @@ def test_wheel_holds_what_is_read_beside_the_code(site: Path) -> None:
         "quality/builtin/documents.json",
         "pages/audit.html",
         "pages/watch.html",
+        "pages/page.html",
         "pages/page.css",
     ]
     assert all((site / "pipelines" / path).is_file() for path in beside)

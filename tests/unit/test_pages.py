@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from hypothesis import strategies as st
 
 from pipelines.pages import audit_page, each_once, failing_first, outcome, write_page
 from pipelines.pages.sparkline import HEIGHT, MARGIN, WIDTH, sparkline
+from tests.markup import Reader
 
 EVIL = "docs/\"'><script>alert(1)</script>&amp;{{ 7*7 }}\u202e\x00\udcff.md"
-VOID = {"meta", "path", "circle"}
 
 
 def verdict(name: str, *, passed: bool = True, **more: Any) -> dict[str, Any]:
@@ -62,35 +61,6 @@ def data(*verdicts: dict[str, Any], **more: Any) -> dict[str, Any]:
         "held": [],
         "released": [],
     } | more
-
-
-class Reader(HTMLParser):
-    """What a browser would build: elements with their attributes, and texts."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.feed(page)
-        self.close()
-        assert not self.open, "elements are left open"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if data.strip():
-            self.texts.append(data.strip())
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 FULL = data(

@@ -3,7 +3,6 @@
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
 
@@ -26,10 +25,10 @@ from pipelines.pages import (
     watch_pictures,
     worth_picture,
 )
+from tests.markup import Reader
 
 START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 EVIL = "docs/\"'><script>alert(1)</script>&amp;{{ 7*7 }}$x$\u202e\x00\udcff\u6f22.md"
-VOID = {"meta", "img"}
 
 
 def exposure(*documents: str, **more: Any) -> Exposure:
@@ -65,33 +64,6 @@ def look(number: int = 1, level: Level = "fresh", **more: Any) -> LookRow:
         state="{}",
         verdict=asdict(verdict),
     )
-
-
-class Reader(HTMLParser):
-    """What a browser would build: elements with their attributes, and the text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-        assert not self.open, "elements are left open"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attrs for found, attrs in self.elements if found == tag]
 
 
 def read(*looks: LookRow) -> Reader:
