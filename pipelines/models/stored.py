@@ -1,5 +1,6 @@
 """What stands in git about a version: its verdict, card and parameters."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,16 @@ def known_version(config: Config, name: str, version: str | None) -> Version:
 def verdict_of(root: Path, version: Version) -> dict[str, Any]:
     """What the gate said of a version and what it was made of; empty where nothing is stored."""
     try:
-        said = json.loads(read_text(root, version, f"{_folder(version)}/verdict.json"))
+        said = json.loads(_verdict_text(root, version))
     except (UnknownName, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
+
+
+@functools.lru_cache(maxsize=1_000)
+def _verdict_text(root: Path, version: Version) -> str:
+    """Asked for each version whenever a page is shown; a commit does not change."""
+    return read_text(root, version, f"{_folder(version)}/verdict.json")
 
 
 def card_of(root: Path, version: Version) -> str:
