@@ -127,7 +127,7 @@ def withdrawn(uri: str, content_hash: str, today: Today) -> Reason | None:
         content_hash: Of its bytes at that time.
         today: What is known today.
     """
-    if any(today.taken_down.covers(at, content_hash) for at in _ways(uri, today)):
+    if any(today.taken_down.covers(at, content_hash) for at in ways(uri, today)):
         return Reason.TAKEN_DOWN
     refused = _refused(uri, today)
     document = today.published.get(uri)
@@ -138,6 +138,22 @@ def withdrawn(uri: str, content_hash: str, today: Today) -> Reason | None:
     if policy is None or trainable(policy, document.findings, today.rules).train:
         return None
     return Reason.FINDINGS
+
+
+def ways(uri: str, today: Today) -> list[str]:
+    """A uri, and where its bytes have moved to since, one after the other. Pure."""
+    followed: dict[str, None] = {}
+    at: str | None = uri
+    while at is not None and at not in followed:
+        followed[at] = None
+        now = today.remembered(at)
+        at = now.moved_to if now else None
+    return list(followed)
+
+
+def place_today(uri: str, today: Today) -> str | None:
+    """Where a document is published today: at its uri, or where it moved to; None: nowhere. Pure."""
+    return next((at for at in ways(uri, today) if at in today.published), None)
 
 
 def part(today: Today, domains: Collection[str] = ()) -> Allowed:
@@ -202,7 +218,7 @@ def _refused(uri: str, today: Today) -> Reason | None:
     Where its bytes have moved to since, what holds there counts as well.
     """
     asked: list[FrontMatter | None] = []
-    for at in _ways(uri, today):
+    for at in ways(uri, today):
         source, path = split_uri(at)
         if source not in today.rules:
             return Reason.NO_RULE
@@ -214,17 +230,6 @@ def _refused(uri: str, today: Today) -> Reason | None:
     if any(one is not None and one.train is False for one in asked):
         return Reason.FRONT_MATTER
     return None
-
-
-def _ways(uri: str, today: Today) -> list[str]:
-    """A uri, and where its bytes have moved to since, one after the other."""
-    followed: dict[str, None] = {}
-    at: str | None = uri
-    while at is not None and at not in followed:
-        followed[at] = None
-        now = today.remembered(at)
-        at = now.moved_to if now else None
-    return list(followed)
 
 
 def _policy_at(uri: str, asked: FrontMatter | None, rules: Rules) -> Policy | None:

@@ -18,9 +18,10 @@ from pipelines.knowledge import (
     rows_of,
 )
 from pipelines.records import Vectors
+from pipelines.training.records import digest
 from pipelines.watch.moved import moved
 from pipelines.watch.reference import BAG, FIT, halves, kept_references, part_of, take
-from pipelines.watch.subject import Subject, hashed
+from pipelines.watch.subject import Subject
 
 CHANNEL, CENTRES = "changes", "changes-bins"
 EDGES = "edges"
@@ -119,7 +120,7 @@ def _marks(subject: Subject, former: State) -> list[Mark]:
         and not (uri not in now and before[uri].content_hash in stayed)
         and not (uri not in before and now[uri].content_hash in stayed)
     ]
-    chosen = sorted(changed, key=lambda uri: hashed(subject.run, uri))[: subject.policy.max_items]
+    chosen = sorted(changed, key=lambda uri: digest(subject.run, uri))[: subject.policy.max_items]
     old, new = (
         _passages(rows_of(subject.store, state, chosen, columns=["uri", "text_hash", "vector"]))
         for state in (former, subject.last.state)

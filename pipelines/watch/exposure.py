@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from pipelines.drift.records import Exposure
 from pipelines.knowledge import first_hits, rows_of, uris_of_texts
-from pipelines.retrain.allowed import Reason, Today, withdrawn
+from pipelines.retrain.allowed import Reason, Today, place_today, withdrawn
 from pipelines.training.sketches import sketch
 from pipelines.watch.learned import Learned
 from pipelines.watch.standing import Standing, edited_elsewhere, exposure
@@ -86,22 +86,10 @@ def _places(
     by_hash = {content_hash: uri for uri, content_hash in sorted(content.items(), reverse=True)}
     found: dict[str, str] = {}
     for uri, content_hash in documents.items():
-        place = _followed(uri, content, today) or by_hash.get(content_hash)
+        place = place_today(uri, today) or by_hash.get(content_hash)
         if place is not None:
             found[uri] = place
     return found
-
-
-def _followed(uri: str, content: Mapping[str, str], today: Today) -> str | None:
-    passed: set[str] = set()
-    at: str | None = uri
-    while at is not None and at not in passed:
-        if at in content:
-            return at
-        passed.add(at)
-        known = today.remembered(at)
-        at = known.moved_to if known else None
-    return None
 
 
 def _sketches(subject: Subject, uris: set[str]) -> dict[str, list[tuple[int, ...]]]:

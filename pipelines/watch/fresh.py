@@ -10,9 +10,9 @@ from pipelines.knowledge import rows_of
 from pipelines.knowledge.compare import streamed
 from pipelines.retrain.questions import people_asked
 from pipelines.training.questions import Asked, not_learned, questions_of
-from pipelines.training.records import Question
+from pipelines.training.records import Question, digest
 from pipelines.watch.learned import Learned
-from pipelines.watch.subject import Subject, hashed
+from pipelines.watch.subject import Subject
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,7 @@ def fresh_documents(
         for uri, one in sorted(subject.allowed.documents.items())
         if one.content_hash not in old and uri not in counted
     }
-    return [new[name] for name in sorted(new, key=hashed)[:MOST]], max(0, len(new) - MOST)
+    return [new[name] for name in sorted(new, key=digest)[:MOST]], max(0, len(new) - MOST)
 
 
 def fresh_questions(
@@ -84,7 +84,7 @@ def fresh_questions(
     for one in not_learned(found, material, manifest.lines, dropped):
         by_uri[one.document].append(one)
     return {
-        uri: [_asked(one, texts) for one in sorted(some, key=lambda one: hashed(one.id))][
+        uri: [_asked(one, texts) for one in sorted(some, key=lambda one: digest(one.id))][
             :MOST_QUESTIONS
         ]
         for uri, some in by_uri.items()

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 from pipelines.knowledge import Evaluation
 from pipelines.quality.canaries import Canary, question_vectors, read_canaries
+from pipelines.retrain.allowed import place_today
+from pipelines.training.records import digest
 from pipelines.watch.nearest import Found, nearest
-from pipelines.watch.subject import Subject, hashed
+from pipelines.watch.subject import Subject
 
 CHANNEL = "golden"
 _NEW = 0.5
@@ -71,7 +73,7 @@ def _compared(
             last[one.item] = one
     new = sorted(
         (one for one in made if one.item not in last or _is_news(one, last[one.item])),
-        key=lambda one: hashed(subject.run, one.of),
+        key=lambda one: digest(subject.run, one.of),
     )
     kept = [_against(one, first.get(one.item, one)) for one in new]
     subject.memory.keep_evaluations(kept)
@@ -106,7 +108,7 @@ def _evaluation(subject: Subject, canary: Canary, uri: str, found: Found) -> Eva
 
 def _item(canary: Canary) -> str:
     """A question in other words, or of another document, is another one."""
-    return hashed(canary.id, canary.question, canary.uri)
+    return digest(canary.id, canary.question, canary.uri)
 
 
 def _items(known: Sequence[Evaluation]) -> set[str]:
@@ -119,12 +121,5 @@ def _same_published(subject: Subject) -> bool:
 
 def _place(subject: Subject, uri: str) -> str | None:
     """Where its document is published today; None where it is not, or nobody may see it."""
-    today, passed = subject.today, set[str]()
-    at: str | None = uri
-    while at is not None and at not in passed:
-        if at in today.published:
-            return None if at in subject.last.withheld else at
-        passed.add(at)
-        known = today.remembered(at)
-        at = known.moved_to if known else None
-    return None
+    at = place_today(uri, subject.today)
+    return None if at in subject.last.withheld else at

@@ -6,7 +6,8 @@ Reading all documents and all examples takes seconds; to see that nothing has mo
 import contextlib
 
 from pipelines.quality.canaries import read_canaries
-from pipelines.watch.subject import Subject, hashed
+from pipelines.training.records import digest
+from pipelines.watch.subject import Subject
 
 FILE = "looked"
 _TABLES = ("documents", "takedowns", "quarantine")
@@ -21,7 +22,7 @@ def inputs(subject: Subject) -> str:
     canaries = [
         f"{one.id}\0{one.question}\0{one.uri}" for one in read_canaries(subject.config.golden)
     ]
-    return hashed(
+    return digest(
         store.uri,
         last.run,
         str(last.number),
@@ -38,7 +39,7 @@ def is_as_before(subject: Subject, found: str) -> bool:
         return False
     file = subject.learned.folder / FILE
     try:
-        return file.read_text() == hashed(subject.past[-1].id, found)
+        return file.read_text() == digest(subject.past[-1].id, found)
     except OSError:
         return False
 
@@ -52,4 +53,4 @@ def remember(subject: Subject, look: str, found: str) -> None:
         found: What it hangs on, as it was before this look read any of it.
     """
     with contextlib.suppress(OSError):
-        (subject.learned.folder / FILE).write_text(hashed(look, found))
+        (subject.learned.folder / FILE).write_text(digest(look, found))

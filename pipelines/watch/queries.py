@@ -12,9 +12,10 @@ from pipelines.drift import Novelty, Topics, fit_novelty, fit_topics
 from pipelines.drift.records import Binned, Moved
 from pipelines.knowledge import AskedQuery, Reference, asked_between
 from pipelines.records import Vectors
+from pipelines.training.records import digest
 from pipelines.watch.moved import moved
 from pipelines.watch.reference import BAG, FIT, halves, kept_references, part_of, take
-from pipelines.watch.subject import GRACE, Subject, hashed
+from pipelines.watch.subject import GRACE, Subject
 
 CHANNEL, CENTRES = "queries", "topics"
 
@@ -116,7 +117,7 @@ def first_days(
 
 def drawn(asked: Sequence[AskedQuery], most: int) -> list[AskedQuery]:
     """At most so many, by hash, in the order in which they came."""
-    chosen = {one.id for one in sorted(asked, key=lambda one: hashed(one.id))[:most]}
+    chosen = {one.id for one in sorted(asked, key=lambda one: digest(one.id))[:most]}
     return [one for one in asked if one.id in chosen]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from pipelines.knowledge import Reference
 from pipelines.records import Vectors
-from pipelines.watch.subject import Subject, hashed
+from pipelines.training.records import digest
+from pipelines.watch.subject import Subject
 
 FIT, BAG = "fit", "bag"
 """Half of the first items make the bins, the other half are the first that are counted."""
@@ -42,7 +43,7 @@ def halves(subject: Subject, channel: str, start: int, count: int) -> list[str]:
     """The part of each position: of every two one is fitted on, drawn by the version."""
     drawn = []
     for position in range(start, start + count):
-        heads = hashed(subject.model.name, subject.version, channel, str(position // 2)) < "8"
+        heads = digest(subject.model.name, subject.version, channel, str(position // 2)) < "8"
         drawn.append(FIT if (position % 2 == 0) == heads else BAG)
     return drawn
 

@@ -154,19 +154,5 @@ def _made_up(
         )
         looked = observe(subject, models=False)
         if looked.is_kept:
-            past = (*past, _row(subject, looked.observation))
+            past = (*past, subject.row(looked.observation))
     return list(past)
-
-
-def _row(subject: Subject, seen: Observation) -> LookRow:
-    return LookRow(
-        model=subject.model.name,
-        version=subject.version,
-        number=len(subject.past) + 1,
-        look=subject.run,
-        at=subject.now,
-        publication=subject.last.number,
-        observation=seen.to_dict(),
-        state="",
-        verdict={},
-    )

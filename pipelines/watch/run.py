@@ -47,6 +47,22 @@ class _Context:
     on_event: Listener
     ports: Ports
 
+    def subject(self, model: ModelConfig, version: str, past: tuple[LookRow, ...]) -> Subject:
+        """What is looked at of one model."""
+        return Subject(
+            config=self.config,
+            model=model,
+            version=version,
+            store=self.store,
+            last=self.last,
+            past=past,
+            run=self.run,
+            now=self.now,
+            encoders=self.encoders,
+            ports=self.ports,
+            memory=Stored(self.store, model.name, version),
+        )
+
 
 def watch_models(
     config: Config,
@@ -124,19 +140,7 @@ def _watched(context: _Context, model: ModelConfig) -> Watched:
         happened = Observation.from_dict(already.observation)
         found = _unchanged(model, version, past, "it was looked at already", told)
         return replace(found, happened=happened)
-    subject = Subject(
-        config=context.config,
-        model=model,
-        version=version,
-        store=context.store,
-        last=context.last,
-        past=past,
-        run=context.run,
-        now=context.now,
-        encoders=context.encoders,
-        ports=context.ports,
-        memory=Stored(context.store, model.name, version),
-    )
+    subject = context.subject(model, version, past)
     looked = observe(subject)
     if not looked.is_kept:
         if looked.whole:
@@ -177,17 +181,7 @@ def _kept(subject: Subject, seen: Observation) -> tuple[LookRow, Verdict]:
     state, verdict = look(
         state, seen, subject.policy, kind=model.kind, cost=hours_cost(subject.config, model)
     )
-    row = LookRow(
-        model=model.name,
-        version=subject.version,
-        number=past[-1].number + 1 if past else 1,
-        look=subject.run,
-        at=subject.now,
-        publication=subject.last.number,
-        observation=seen.to_dict(),
-        state=state.to_json(),
-        verdict=verdict.to_dict(),
-    )
+    row = subject.row(seen, state=state.to_json(), verdict=verdict.to_dict())
     if not keep_look(subject.store, row):
         raise WatchRunning(
             f"Somebody else has just looked at {model.name}.",

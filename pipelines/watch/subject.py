@@ -1,9 +1,11 @@
 """What a look looks at: a version that serves, what is published, and the looks before."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
 from pipelines.answers import check_fingerprint
 from pipelines.config import Config, ModelConfig, WatchPolicy
@@ -16,6 +18,7 @@ from pipelines.watch.learned import Learned, fetched
 from pipelines.watch.memory import Memory
 from pipelines.watch.ports import Ports
 
+_NOTHING: Mapping[str, Any] = {}
 GRACE = timedelta(minutes=5)
 """Questions are written a hundred at a time: a look leaves the newest ones to the next."""
 
@@ -128,6 +131,22 @@ class Subject:
         """
         return fetched(self.config.root, self.model.name, self.version, self.ports)
 
+    def row(
+        self, seen: Observation, *, state: str = "", verdict: Mapping[str, Any] = _NOTHING
+    ) -> LookRow:
+        """The row of the look: what it saw, what has accumulated and what followed from it."""
+        return LookRow(
+            model=self.model.name,
+            version=self.version,
+            number=self.past[-1].number + 1 if self.past else 1,
+            look=self.run,
+            at=self.now,
+            publication=self.last.number,
+            observation=seen.to_dict(),
+            state=state,
+            verdict=dict(verdict),
+        )
+
     def counts(self, one: Reference | Evaluation) -> bool:
         """Whether it was written by a look that was kept, not by an attempt that was stopped."""
         return (one.look, one.at) in self.kept
@@ -136,8 +155,3 @@ class Subject:
         """For what a version draws once, the same in every look."""
         name = "\0".join((self.model.name, self.version, channel))
         return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big")
-
-
-def hashed(*parts: str) -> str:
-    """What puts things into an order that nothing about them decides."""
-    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

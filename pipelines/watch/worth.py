@@ -12,10 +12,11 @@ from pipelines.ingest.prepare import text_hash_of
 from pipelines.knowledge import Evaluation, spill, spilled
 from pipelines.knowledge.compare import rows_of_texts, streamed
 from pipelines.records import Encoder, Vectors
+from pipelines.training.records import digest
 from pipelines.training.texts import body, embedded
 from pipelines.watch.fresh import AskedOf, fresh_documents, fresh_questions
 from pipelines.watch.nearest import DEPTH
-from pipelines.watch.subject import Subject, hashed
+from pipelines.watch.subject import Subject
 
 UNASKED = "unasked"
 """The channel of documents about which nothing can be asked: they count for nothing."""
@@ -65,7 +66,7 @@ def look_at_worth(subject: Subject) -> Worth:
     scores = _scores(subject, asked) if asked else {}
     unasked = [uri for uri in uris if not any(uri in some for some in scores.values())]
     subject.memory.keep_evaluations([_evaluation(subject, UNASKED, uri, 0, 0) for uri in unasked])
-    order = sorted(set(uris) - set(unasked), key=lambda uri: hashed(subject.run, uri))
+    order = sorted(set(uris) - set(unasked), key=lambda uri: digest(subject.run, uri))
     rivals: dict[Bet, str] = {"worth": "base"}
     if subject.policy.candidate:
         rivals["candidate"] = "candidate"
