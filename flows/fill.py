@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.artifacts import ProgressBar
-from flows.endings import ending, not_begun, not_done, readers_see
+from flows.endings import not_done, readers_see
 from flows.heard import heard
 from flows.knowledge import show_knowledge
 from flows.server import logged_to_server
@@ -19,13 +19,13 @@ from flows.tasks import as_task
 from flows.this_run import (
     RETRIES,
     RETRY_DELAY_SECONDS,
+    configured,
     engine_run,
     is_tried_again,
     rename,
     this_run,
 )
-from pipelines.config import Config, load_config
-from pipelines.errors import ConfigError
+from pipelines.config import Config
 from pipelines.fill import Filled, Ports, abort_fill, configured_embedder, fill_generation
 
 logger = logging.getLogger(__name__)
@@ -73,11 +73,9 @@ async def fill_knowledge(
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
     this = await this_run()
-    try:
-        config = load_config(config_path)
-    except ConfigError as error:
-        await rename(this, f"fill {ending(error)}")
-        return not_begun(error)
+    config = await configured(this, config_path, "fill")
+    if isinstance(config, State):
+        return config
     name = config.knowledge.name
     run = engine_run(this)
     await rename(this, f"fill {name}")
@@ -87,8 +85,9 @@ async def fill_knowledge(
                 return await _abort(config, run)
             done = await _fill(config, run, actor, ports)
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
-        await rename(this, f"fill {name} {ending(error)}")
-        if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
+        if await is_tried_again(
+            this, f"fill {name}", error, retries=retries, delay_seconds=retry_delay_seconds
+        ):
             raise
         return not_done(config, error)
     await show_knowledge(config, now=datetime.now(UTC))

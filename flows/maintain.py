@@ -10,13 +10,18 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.endings import ending, not_begun, not_done, readers_see
+from flows.endings import not_done, readers_see
 from flows.knowledge import show_knowledge
 from flows.server import logged_to_server
 from flows.tasks import as_task
-from flows.this_run import RETRIES, RETRY_DELAY_SECONDS, is_tried_again, rename, this_run
-from pipelines.config import load_config
-from pipelines.errors import ConfigError
+from flows.this_run import (
+    RETRIES,
+    RETRY_DELAY_SECONDS,
+    configured,
+    is_tried_again,
+    rename,
+    this_run,
+)
 from pipelines.maintain import Maintained
 from pipelines.maintain import maintain as maintain_store
 
@@ -58,11 +63,9 @@ async def maintain_knowledge(
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
     this = await this_run()
-    try:
-        config = load_config(config_path)
-    except ConfigError as error:
-        await rename(this, f"maintain {ending(error)}")
-        return not_begun(error)
+    config = await configured(this, config_path, "maintain")
+    if isinstance(config, State):
+        return config
     name, now = config.knowledge.name, datetime.now(UTC)
     await rename(this, f"maintain {name}")
     try:
@@ -78,8 +81,9 @@ async def maintain_knowledge(
             said = _said(done)
             logger.info("Maintenance of %s: %s", name, said, extra={"event": "maintain.ended"})
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
-        await rename(this, f"maintain {name} {ending(error)}")
-        if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
+        if await is_tried_again(
+            this, f"maintain {name}", error, retries=retries, delay_seconds=retry_delay_seconds
+        ):
             raise
         return not_done(config, error)
     await rename(this, f"maintain {name} {_freed(done)}")

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.artifacts import ProgressBar
-from flows.endings import ending, not_begun, not_done, readers_see
+from flows.endings import not_begun, not_done, readers_see
 from flows.heard import heard
 from flows.knowledge import show_knowledge
 from flows.server import logged_to_server
@@ -19,12 +19,12 @@ from flows.tasks import as_task
 from flows.this_run import (
     RETRIES,
     RETRY_DELAY_SECONDS,
+    configured,
     engine_run,
     is_tried_again,
     rename,
     this_run,
 )
-from pipelines.config import load_config
 from pipelines.errors import ConfigError
 from pipelines.promote import Ports, Promoted, Request, promote_model
 
@@ -89,11 +89,9 @@ async def promote_version(
     """
     this = await this_run()
     what = f"promote {request.model} {request.version}"
-    try:
-        config = load_config(config_path)
-    except ConfigError as error:
-        await rename(this, f"{what} {ending(error)}")
-        return not_begun(error)
+    config = await configured(this, config_path, what)
+    if isinstance(config, State):
+        return config
     await rename(this, what)
     bar, now = ProgressBar(asyncio.get_running_loop()), datetime.now(UTC)
 
@@ -111,8 +109,9 @@ async def promote_version(
             )
         await bar.finish()
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
-        await rename(this, f"{what} {ending(error)}")
-        if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
+        if await is_tried_again(
+            this, what, error, retries=retries, delay_seconds=retry_delay_seconds
+        ):
             raise
         return not_done(config, error)
     await show_knowledge(config, now=now)

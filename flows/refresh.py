@@ -127,8 +127,9 @@ async def refresh_documents(
         if reports[-1].exit_code == 4:
             raise SomeUnreachable(reports[-1])
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
-        await rename(this, f"refresh {name} {ending(error)}")
-        if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
+        if await is_tried_again(
+            this, f"refresh {name}", error, retries=retries, delay_seconds=retry_delay_seconds
+        ):
             raise
         return await _not_done(config, error, run_id)
     return done(*reports)

@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
 from flows.artifacts import ProgressBar
-from flows.endings import ending, not_begun, not_done, readers_see_now
+from flows.endings import not_done, readers_see_now
 from flows.evaluations import show_evaluation
 from flows.heard import heard
 from flows.knowledge import show_knowledge
@@ -30,12 +30,13 @@ from flows.tasks import as_task
 from flows.this_run import (
     RETRIES,
     RETRY_DELAY_SECONDS,
+    configured,
     engine_run,
     is_tried_again,
     rename,
     this_run,
 )
-from pipelines.config import Config, load_config
+from pipelines.config import Config
 from pipelines.errors import ConfigError, RegistryBusy, RunCancelled
 from pipelines.promote import mend_stages
 from pipelines.retrain import Asked, Decision, Report, may_retrain, retrain_model
@@ -92,11 +93,9 @@ async def retrain_version(
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
     this = await this_run()
-    try:
-        config = load_config(config_path)
-    except ConfigError as error:
-        await rename(this, f"retrain {model} {ending(error)}".replace("  ", " "))
-        return not_begun(error)
+    config = await configured(this, config_path, f"retrain {model}".strip())
+    if isinstance(config, State):
+        return config
     subject = model or config.knowledge.name
     await rename(this, f"retrain {subject}")
     run_id = engine_run(this)
@@ -112,8 +111,9 @@ async def retrain_version(
         await rename(this, f"retrain {model} cancelled")
         return Cancelled(message=f"{error} {readers_see_now(config)}", data=error)
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
-        await rename(this, f"retrain {model} {ending(error)}")
-        if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
+        if await is_tried_again(
+            this, f"retrain {model}", error, retries=retries, delay_seconds=retry_delay_seconds
+        ):
             raise
         if isinstance(error, RegistryBusy):
             return Cancelled(name="Busy", message=str(error), data=error)

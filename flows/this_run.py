@@ -1,12 +1,16 @@
-"""The flow run that a flow is in: what it is called, and whether it is tried again."""
+"""The flow run that a flow is in: what it is called, how it begins, and whether it is tried again."""
 
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect import get_client
-from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
 from prefect.runtime import flow_run
 
-from pipelines.errors import StaleproofError
+from flows.endings import ending, not_begun
+from pipelines.config import Config, load_config
+from pipelines.errors import ConfigError, StaleproofError
 
 RETRIES, RETRY_DELAY_SECONDS = 2, 60
 
@@ -28,13 +32,24 @@ async def rename(this: FlowRun, name: str) -> None:
         await client.update_flow_run(this.id, name=name)
 
 
+async def configured(this: FlowRun, path: Path | None, what: str) -> Config | State[Any]:
+    """The configuration; the final state of the run, and its name, where that cannot be used."""
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        await rename(this, f"{what} {ending(error)}")
+        return not_begun(error)
+
+
 async def is_tried_again(
-    this: FlowRun, error: Exception, *, retries: int, delay_seconds: int
+    this: FlowRun, what: str, error: Exception, *, retries: int, delay_seconds: int
 ) -> bool:
     """Whether to raise, for Prefect to try again: what may heal by itself, and not for ever.
 
-    Prefect is told only now, or it would also do so where nothing can heal.
+    The run is called after what broke it off. Prefect is told only now, or it would also try again
+    where nothing can heal.
     """
+    await rename(this, f"{what} {ending(error)}")
     heals = isinstance(error, StaleproofError) and error.retryable
     if not heals or this.run_count > retries:
         return False

@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.artifacts import ProgressBar
-from flows.endings import ending, not_begun, not_done
+from flows.endings import not_done
 from flows.heard import heard
 from flows.knowledge import show_knowledge
 from flows.server import logged_to_server
@@ -25,14 +25,14 @@ from flows.tasks import as_task
 from flows.this_run import (
     RETRIES,
     RETRY_DELAY_SECONDS,
+    configured,
     engine_run,
     is_tried_again,
     rename,
     this_run,
 )
 from flows.watched import show_watched
-from pipelines.config import Config, load_config
-from pipelines.errors import ConfigError
+from pipelines.config import Config
 from pipelines.watch import Ports, Report, Watched, watch_models
 
 logger = logging.getLogger(__name__)
@@ -81,11 +81,9 @@ async def watch_versions(
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
     this = await this_run()
-    try:
-        config = load_config(config_path)
-    except ConfigError as error:
-        await rename(this, f"watch {model} {ending(error)}".replace("  ", " "))
-        return not_begun(error)
+    config = await configured(this, config_path, f"watch {model}".strip())
+    if isinstance(config, State):
+        return config
     subject = model or config.knowledge.name
     await rename(this, f"watch {subject}")
     now = datetime.now(UTC)
@@ -95,8 +93,9 @@ async def watch_versions(
                 logger.info("This look was asked for: %s", reason, extra={"event": "watch.asked"})
             report = await _look(config, model, ports, now=now, run_id=engine_run(this))
     except Exception as error:  # a door: of what is not ours the kind is told, not the message
-        await rename(this, f"watch {subject} {ending(error)}")
-        if await is_tried_again(this, error, retries=retries, delay_seconds=retry_delay_seconds):
+        if await is_tried_again(
+            this, f"watch {subject}", error, retries=retries, delay_seconds=retry_delay_seconds
+        ):
             raise
         return not_done(config, error)
     await rename(this, f"watch {subject} {_worst(report) or 'nothing to watch'}")

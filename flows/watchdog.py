@@ -10,13 +10,11 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.endings import ending, not_begun, not_done
+from flows.endings import ending, not_done
 from flows.events import emit
 from flows.knowledge import show_knowledge
 from flows.server import logged_to_server
-from flows.this_run import rename, this_run
-from pipelines.config import load_config
-from pipelines.errors import ConfigError
+from flows.this_run import configured, rename, this_run
 from pipelines.watchdog import remember_health, watch_freshness
 
 logger = logging.getLogger(__name__)
@@ -33,11 +31,9 @@ async def watchdog(config: str | None = None) -> State[Any]:
         config: The configuration file; without one STALEPROOF_CONFIG, else ./staleproof.toml.
     """
     this = await this_run()
-    try:
-        settings = load_config(Path(config) if config else None)
-    except ConfigError as error:
-        await rename(this, f"watchdog {ending(error)}")
-        return not_begun(error)
+    settings = await configured(this, Path(config) if config else None, "watchdog")
+    if isinstance(settings, State):
+        return settings
     name, now = settings.knowledge.name, datetime.now(UTC)
     await rename(this, f"watchdog {name}")
     try:
