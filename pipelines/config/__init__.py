@@ -1,6 +1,18 @@
 """What the user decided, read from ``staleproof.toml`` and the environment."""
 
 from pipelines.config.endpoints import add_endpoint
+from pipelines.config.fine_tuned import (
+    AnyGate,
+    AnyWatch,
+    EmbedderModel,
+    GatePolicy,
+    GeneratorGate,
+    GeneratorModel,
+    GeneratorWatch,
+    ModelConfig,
+    WatchKeys,
+    WatchPolicy,
+)
 from pipelines.config.loader import load_config, read_table
 from pipelines.config.models import (
     Action,
@@ -10,17 +22,14 @@ from pipelines.config.models import (
     EmbedderConfig,
     Endpoint,
     FilesSource,
-    GatePolicy,
     GitSource,
     HookKind,
     Knowledge,
     Limits,
-    ModelConfig,
     Prices,
     QueriesPolicy,
     ServerConfig,
     SourceRule,
-    WatchPolicy,
     WebhookConfig,
     describe,
     nearest,
@@ -30,13 +39,19 @@ from pipelines.config.values import parse_duration
 
 __all__ = [
     "Action",
+    "AnyGate",
+    "AnyWatch",
     "AuditPolicy",
     "Config",
     "DomainPolicy",
     "EmbedderConfig",
+    "EmbedderModel",
     "Endpoint",
     "FilesSource",
     "GatePolicy",
+    "GeneratorGate",
+    "GeneratorModel",
+    "GeneratorWatch",
     "GitSource",
     "HookKind",
     "Knowledge",
@@ -46,6 +61,7 @@ __all__ = [
     "QueriesPolicy",
     "ServerConfig",
     "SourceRule",
+    "WatchKeys",
     "WatchPolicy",
     "WebhookConfig",
     "add_endpoint",

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from pipelines.config.models import SOURCE_KINDS, TABLES, Config, Section, Settings, nearest
+from pipelines.config.fine_tuned import MODEL_KINDS, model_kind
+from pipelines.config.models import SOURCE_KINDS, TABLES, Config, Settings, nearest
+from pipelines.config.section import Section
 from pipelines.config.values import mask_password
 from pipelines.errors import ConfigError
 
@@ -41,6 +43,7 @@ _ALLOWED = {
 }
 """What pydantic found wrong, by its type -> what may stand there."""
 
+_KINDS: dict[str, type[Section]] = {**SOURCE_KINDS, **MODEL_KINDS}
 _Origins = dict[tuple[str, str], str]
 _Table = TypeVar("_Table", bound=Section)
 
@@ -113,7 +116,8 @@ def read_table(file: Path, place: tuple[str, ...], over: _Table) -> _Table:
         return type(over).model_validate({**over.model_dump(), **found})
     except ValidationError as error:
         details = [{**detail, "loc": (*place, *detail["loc"])} for detail in error.errors()]
-        raise _as_error([_problem(one, data, file, {}) for one in details]) from None  # type: ignore[arg-type]
+        problems = [_problem(one, data, file, {}, within=type(over)) for one in details]  # type: ignore[arg-type]
+        raise _as_error(problems) from None
 
 
 def _as_error(problems: list[str]) -> ConfigError:
@@ -236,15 +240,25 @@ def _table_of(field: FieldInfo) -> type[BaseModel] | None:
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
-def _problem(detail: ErrorDetails, data: dict[str, Any], file: Path, origins: _Origins) -> str:
-    """One problem: where it is, what stands there, what may stand there."""
+def _problem(
+    detail: ErrorDetails,
+    data: dict[str, Any],
+    file: Path,
+    origins: _Origins,
+    *,
+    within: type[BaseModel] | None = None,
+) -> str:
+    """One problem: where it is, what stands there, what may stand there.
+
+    ``within`` is the table that the key is of, where the place does not tell.
+    """
     loc = detail["loc"]
     if detail["type"].startswith("union_tag"):
         loc = (*loc, "kind")
     variable = origins.get((str(loc[0]), str(loc[1]))) if len(loc) > 1 else None
     place = f"{variable} (environment)" if variable else f"{file}: {_dotted(loc, data)}"
     if detail["type"] == "extra_forbidden":
-        return f"{place}: unknown key{_instead(loc)}"
+        return f"{place}: unknown key{_instead(loc, within or _model_at(loc))}"
     if detail["type"] in {"missing", "union_tag_not_found"}:
         return f"{place}: missing: {_comment(loc)}"
     tagged = detail["type"] == "union_tag_invalid"
@@ -272,8 +286,12 @@ def _dotted(loc: tuple[int | str, ...], data: Any) -> str:
 
 
 def _is_tag(part: str, data: Any) -> bool:
-    """Whether pydantic put the kind of a source into the place: the file has no such level."""
-    return part in SOURCE_KINDS and isinstance(data, dict) and data.get("kind") == part
+    """Whether pydantic put the kind of a source or model here: the file has no such level."""
+    if not isinstance(data, dict):
+        return part in MODEL_KINDS
+    if part in SOURCE_KINDS:
+        return data.get("kind") == part
+    return part in MODEL_KINDS and model_kind(data) == part
 
 
 def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
@@ -282,12 +300,13 @@ def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
     for part in loc[:-1]:
         if isinstance(part, int):
             continue
+        field = model.model_fields.get(part)
         if part in TABLES:
             model = TABLES[part]
-        elif part in SOURCE_KINDS:
-            model = SOURCE_KINDS[part]
-        else:
-            model = _sections().get(part, model)
+        elif part in _KINDS:
+            model = _KINDS[part]
+        elif field is not None:
+            model = _table_of(field) or model
     return model
 
 
@@ -297,10 +316,10 @@ def _comment(loc: tuple[int | str, ...]) -> str:
     return _model_at(loc).model_fields[str(loc[-1])].description or ""
 
 
-def _instead(loc: tuple[int | str, ...]) -> str:
+def _instead(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
     """What else could have been meant by an unknown key, and what may stand beside it."""
     key = str(loc[-1])
-    known = list(_model_at(loc).model_fields)
+    known = list(model.model_fields)
     elsewhere = [
         f"[{name}] {key}" for name, model in _sections().items() if key in model.model_fields
     ]

@@ -8,9 +8,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 from pydantic_core.core_schema import ValidationInfo
 
+from pipelines.config.fine_tuned import (
+    EmbedderModel,
+    GeneratorModel,
+    ModelConfig,
+    ModelKeys,
+    model_kind,
+)
+from pipelines.config.section import Section
 from pipelines.config.values import (
     LONGEST_DAYS,
     Argument,
@@ -32,7 +46,7 @@ from pipelines.config.values import (
 )
 from pipelines.errors import UnknownName
 
-T = TypeVar("T", bound="SourceKeys | Endpoint | ModelConfig")
+T = TypeVar("T", bound="SourceKeys | Endpoint | ModelKeys")
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -44,17 +58,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _named_once(
-    tables: Iterable["DomainPolicy | Endpoint | SourceKeys | ModelConfig"],
+    tables: Iterable["DomainPolicy | Endpoint | SourceKeys | ModelKeys"],
 ) -> None:
     twice = [name for name, n in Counter(table.name for table in tables).items() if n > 1]
     if twice:
         raise ValueError(f"named differently; more than one is called {', '.join(twice)}")
-
-
-class Section(BaseModel):
-    """A table of the file. The description of a field is its comment in a new file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_timedelta="float")
 
 
 class Knowledge(Section):
@@ -265,153 +273,6 @@ class WebhookConfig(Section):
         return value
 
 
-class GatePolicy(Section):
-    """Section ``[models.gate]`` of an entry of ``[[models]]``. Differences are of MRR@10, 0 to 1.
-
-    Each bound is compared with the lower end of a 95 % interval.
-    """
-
-    min_gain: Number = Field(
-        default=0.0, ge=-1, le=1, description="a new version gains at least so much in MRR@10"
-    )
-    max_domain_loss: Number = Field(
-        default=0.05, ge=0, le=1, description="and loses in no domain more than so much"
-    )
-    min_questions: Whole = Field(
-        default=30, ge=2, description="domains with fewer questions are judged together"
-    )
-    max_forgetting: Number = Field(
-        default=0.02, ge=0, le=1, description="and loses no more on questions of other subjects"
-    )
-    max_latency: Number = Field(
-        default=1.5, ge=1, description="and takes at most so many times as long for a question"
-    )
-
-
-class WatchPolicy(Section):
-    """Section ``[models.watch]`` of an entry of ``[[models]]``: when a version counts as stale."""
-
-    alpha: Number = Field(
-        default=0.05,
-        gt=0,
-        lt=1,
-        description="chance that a version is ever called stale by statistics though nothing moved",
-    )
-    topic: Number = Field(
-        default=0.1, ge=0, le=1, description="share of alpha: what is asked about"
-    )
-    novelty: Number = Field(
-        default=0.2, ge=0, le=1, description="share of alpha: questions unlike all before"
-    )
-    changes: Number = Field(
-        default=0.1, ge=0, le=1, description="share of alpha: how documents change"
-    )
-    golden: Number = Field(
-        default=0.2, ge=0, le=1, description="share of alpha: golden questions that get worse"
-    )
-    worth: Number = Field(
-        default=0.4, ge=0, le=1, description="share of alpha: tuned against base; all five sum to 1"
-    )
-    calibration: Whole = Field(
-        default=1000, ge=100, description="first questions, that later ones are compared with"
-    )
-    calibration_changes: Whole = Field(
-        default=100, ge=20, description="first changed documents, that later ones are compared with"
-    )
-    max_items: Whole = Field(
-        default=500, ge=1, description="questions that one look takes, drawn by hash"
-    )
-    min_looks: Whole = Field(
-        default=2, ge=1, description="looks with something new before statistics count"
-    )
-    min_items: Whole = Field(default=200, ge=1, description="items of a channel before it counts")
-    min_effect: Number = Field(
-        default=0.03, ge=0, le=1, description="a smaller part of questions that moved is no matter"
-    )
-    watch_exposure: Number = Field(
-        default=0.02, ge=0, le=1, description="part of what it learned that has changed: watch"
-    )
-    golden_drop: Number = Field(
-        default=0.02, ge=0, le=1, description="MRR@10 that golden questions may lose unremarked"
-    )
-    min_worth: Number = Field(
-        default=0.02,
-        ge=-1,
-        le=1,
-        description="stale once it surely gains less than so much MRR@10 over its base",
-    )
-    min_documents: Whole = Field(
-        default=20, ge=1, description="changed documents that were asked about before worth counts"
-    )
-    candidate: str = Field(
-        default="", description='a newer base, compared as well: any name or folder; "" = none'
-    )
-    max_passages: Whole = Field(
-        default=1000, ge=10, description="that a new question is looked for in"
-    )
-    wrong_answer_cost: Number = Field(
-        default=0.0, ge=0, description="of one wrong answer, in your currency (generators)"
-    )
-    retrain_cost: Number = Field(
-        default=0.0, ge=0, description="of one retraining beside its hours: review, risk"
-    )
-
-    @model_validator(mode="after")
-    def _alpha_is_spent_once(self) -> "WatchPolicy":
-        shares = (self.topic, self.novelty, self.changes, self.golden, self.worth)
-        if abs(sum(shares) - 1) > 1e-9:
-            raise ValueError(
-                "topic, novelty, changes, golden and worth that sum to 1: they share alpha; "
-                f"they sum to {sum(shares):g}"
-            )
-        return self
-
-
-ModelKind = Literal["embedder"]
-
-
-class ModelConfig(Section):
-    """An entry of ``[[models]]``: a model that is fine-tuned on the documents."""
-
-    name: Name = Field(description="a-z 0-9 dash; versions are tags NAME@v0.0.1 in git")
-    kind: ModelKind = Field(default="embedder", description="embedder")
-    base: Text = Field(
-        default="all-MiniLM-L6-v2",
-        description="what it is fine-tuned from: the built-in one; or any name or folder",
-    )
-    domains: tuple[Word, ...] = Field(
-        default=(), description="of the documents that it learns from; [] = all that permit it"
-    )
-    pairs: tuple[Text, ...] = Field(
-        default=(), description="JSONL files of your own: questions and the passages that answer"
-    )
-    general: str = Field(
-        default="",
-        description='a JSONL file of questions on other subjects; "" = the built-in ones',
-    )
-    keep_versions: Whole = Field(
-        default=10, ge=2, description="older versions are removed, but never one in use"
-    )
-    keep_previous: Duration = Field(
-        default=timedelta(days=1),
-        description="the former index stays so long after a promotion: demote goes back at once",
-    )
-    cooldown: Duration = Field(
-        default=timedelta(days=7),
-        description="no retraining starts by itself so soon after one; twice as long if refused",
-    )
-    max_runs_a_month: Whole = Field(
-        default=4, ge=0, description="that start by themselves: by schedule or event"
-    )
-    max_hours_a_month: Number = Field(default=24.0, ge=0, description="that they may take together")
-    gate: GatePolicy = Field(
-        default=GatePolicy(), description="what a new version must be to be promoted"
-    )
-    watch: WatchPolicy = Field(
-        default=WatchPolicy(), description="when the version in use counts as stale"
-    )
-
-
 class SourceRule(Section):
     """One ``[[sources.rules]]``; what it leaves out is taken from the source."""
 
@@ -491,9 +352,7 @@ TABLES: dict[str, type[Section]] = {
     "rules": SourceRule,
     "domains": DomainPolicy,
     "endpoints": Endpoint,
-    "models": ModelConfig,
-    "gate": GatePolicy,
-    "watch": WatchPolicy,
+    "models": ModelKeys,
 }
 """What a list of tables holds, by its key."""
 
@@ -523,9 +382,13 @@ class Settings(Section):
     domains: tuple[DomainPolicy, ...] = Field(
         default=(), description="policy of single domains: one [[domains]] for each"
     )
-    models: tuple[ModelConfig, ...] = Field(
-        default=(), description="fine-tuned on the documents: one [[models]] for each"
-    )
+    models: tuple[
+        Annotated[
+            Annotated[EmbedderModel, Tag("embedder")] | Annotated[GeneratorModel, Tag("generator")],
+            Discriminator(model_kind),
+        ],
+        ...,
+    ] = Field(default=(), description="fine-tuned on the documents: one [[models]] for each")
     sources: tuple[Annotated[FilesSource | GitSource, Field(discriminator="kind")], ...] = Field(
         default=(), description="where documents come from: one [[sources]] for each place"
     )
@@ -533,8 +396,8 @@ class Settings(Section):
     @field_validator("sources", "domains", "models")
     @classmethod
     def _each_has_its_name(
-        cls, value: tuple[SourceKeys | DomainPolicy | ModelConfig, ...]
-    ) -> tuple[SourceKeys | DomainPolicy | ModelConfig, ...]:
+        cls, value: tuple[SourceKeys | DomainPolicy | ModelKeys, ...]
+    ) -> tuple[SourceKeys | DomainPolicy | ModelKeys, ...]:
         _named_once(value)
         return value
 
@@ -566,7 +429,8 @@ class Config(Settings):
     @property
     def keep_previous(self) -> timedelta:
         """How long the former index stays after a promotion: the longest that a model asks for."""
-        return max((model.keep_previous for model in self.models), default=timedelta(0))
+        asked = (model.keep_previous for model in self.models if model.kind == "embedder")
+        return max(asked, default=timedelta(0))
 
     def domain(self, name: str) -> DomainPolicy:
         """The policy of a domain, with what ``[audit]`` says where it is silent."""

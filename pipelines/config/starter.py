@@ -9,17 +9,15 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from pipelines.config.fine_tuned import EmbedderModel, GatePolicy, WatchPolicy
 from pipelines.config.loader import FILE_NAME, check_text
 from pipelines.config.models import (
     SOURCE_KINDS,
     DomainPolicy,
     Endpoint,
-    GatePolicy,
-    ModelConfig,
     Settings,
     SourceKeys,
     SourceRule,
-    WatchPolicy,
     WebhookConfig,
 )
 
@@ -103,14 +101,14 @@ def _endpoint(source: str) -> str:
 
 def _model(knowledge: str) -> str:
     given = {"name": f"{knowledge}-embedder"}
-    keys = [key for key in ModelConfig.model_fields if key not in _POLICIES]
+    keys = [key for key in EmbedderModel.model_fields if key not in _POLICIES]
     head = ("[[models]]", Settings.model_fields["models"].description or "")
     policies = [_policy(name, policy) for name, policy in _POLICIES.items()]
-    return "\n".join([_aligned([head, *_lines(ModelConfig, keys, given)]), *policies])
+    return "\n".join([_aligned([head, *_lines(EmbedderModel, keys, given)]), *policies])
 
 
 def _policy(name: str, policy: type[BaseModel]) -> str:
-    head = (f"[models.{name}]", ModelConfig.model_fields[name].description or "")
+    head = (f"[models.{name}]", EmbedderModel.model_fields[name].description or "")
     return _aligned([head, *_lines(policy, policy.model_fields, {})])
 
 

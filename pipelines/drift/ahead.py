@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipelines.config import WatchPolicy
+from pipelines.config import WatchKeys
 from pipelines.drift.channels import Channel
 from pipelines.drift.levels import CALM, CALM_LOOKS, WATCH, Kind, is_exposed, is_noticed
 from pipelines.drift.records import BETS
@@ -11,7 +11,7 @@ from pipelines.drift.words import number
 
 
 def ahead(
-    state: State, found: Sequence[Channel], policy: WatchPolicy, kind: Kind, cost: float | None
+    state: State, found: Sequence[Channel], policy: WatchKeys, kind: Kind, cost: float | None
 ) -> tuple[str, ...]:
     """Sentences that begin with the level that would follow, the likeliest first.
 
@@ -29,7 +29,7 @@ def ahead(
     return (*_watch(state, found, policy), *_stale(state, found, kind, cost))
 
 
-def _watch(state: State, found: Sequence[Channel], policy: WatchPolicy) -> list[str]:
+def _watch(state: State, found: Sequence[Channel], policy: WatchKeys) -> list[str]:
     exposure = (
         f"watch: exposure of {number(policy.watch_exposure)} or more, it is "
         f"{number(state.exposure)}"
@@ -69,7 +69,7 @@ def _rejected(channel: Channel) -> str:
     )
 
 
-def _fresh(state: State, found: Sequence[Channel], policy: WatchPolicy) -> str:
+def _fresh(state: State, found: Sequence[Channel], policy: WatchKeys) -> str:
     needs = []
     if is_exposed(state, policy):
         needs.append(f"exposure below {number(policy.watch_exposure)}")

@@ -12,15 +12,15 @@ from one channel to another spends on both.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from pipelines.config import WatchPolicy
+from pipelines.config import GeneratorWatch, WatchKeys, WatchPolicy
 from pipelines.drift.bets import Bets, against, bounds
 from pipelines.drift.conformal import Bag, effect
 from pipelines.drift.records import BETS, BINNED
 from pipelines.drift.state import State
 
-Name = Literal["topic", "novelty", "changes", "golden", "worth", "candidate"]
+Name = Literal["topic", "novelty", "changes", "golden", "override", "memory", "worth", "candidate"]
 
 UNITS = {"changes": "changed documents", "golden": "golden questions"}
 """What the items of a channel are; of worth and candidate documents, of the others questions."""
@@ -62,20 +62,24 @@ class Channel:
         return self.weight * self.evidence if self.counts else 0.0
 
 
-def weights(policy: WatchPolicy) -> dict[Name, float]:
+def weights(policy: WatchKeys) -> dict[Name, float]:
     """The share of alpha of each channel; a candidate has half of what worth has without it."""
-    worth = policy.worth / 2 if policy.candidate else policy.worth
-    return {
-        "topic": policy.topic,
-        "novelty": policy.novelty,
-        "changes": policy.changes,
-        "golden": policy.golden,
-        "worth": worth,
-        "candidate": worth if policy.candidate else 0.0,
-    }
+    shares = {name: policy.shares.get(name, 0.0) for name in get_args(Name)}
+    if isinstance(policy, WatchPolicy) and policy.candidate:
+        shares["worth"] = shares["candidate"] = policy.worth / 2
+    return shares
 
 
-def channels(state: State, policy: WatchPolicy) -> tuple[Channel, ...]:
+def limit_of(name: str, policy: WatchKeys) -> float:
+    """The mean score below which a channel of bets says stale."""
+    if isinstance(policy, WatchPolicy):
+        return -policy.golden_drop if name == "golden" else policy.min_worth
+    if isinstance(policy, GeneratorWatch):
+        return -policy.max_override if name == "override" else -policy.max_memory
+    raise TypeError(f"no limit of {name}")
+
+
+def channels(state: State, policy: WatchKeys) -> tuple[Channel, ...]:
     """All channels that have a weight."""
     shares = {name: share for name, share in weights(policy).items() if share > 0}
     return tuple(
@@ -89,7 +93,7 @@ def unit(name: str) -> str:
     return UNITS.get(name, "documents" if name in BETS else "questions")
 
 
-def _binned(state: State, policy: WatchPolicy, name: Name, share: float) -> Channel:
+def _binned(state: State, policy: WatchKeys, name: Name, share: float) -> Channel:
     bag: Bag | None = state.bags.get(name)
     items = bag.items if bag else 0
     moved = effect(bag) if bag else 0.0
@@ -110,9 +114,9 @@ def _binned(state: State, policy: WatchPolicy, name: Name, share: float) -> Chan
     )
 
 
-def _bet(state: State, policy: WatchPolicy, name: Name, share: float) -> Channel:
+def _bet(state: State, policy: WatchKeys, name: Name, share: float) -> Channel:
     bets = state.bets.get(name, Bets())
-    limit = -policy.golden_drop if name == "golden" else policy.min_worth
+    limit = limit_of(name, policy)
     least = 1 if name == "golden" else policy.min_documents
     threshold = 1 / (policy.alpha * share)
     lower, upper = bounds(bets, threshold) if bets.items else (None, None)
@@ -133,6 +137,6 @@ def _bet(state: State, policy: WatchPolicy, name: Name, share: float) -> Channel
     )
 
 
-def _looks_missing(state: State, policy: WatchPolicy) -> str:
+def _looks_missing(state: State, policy: WatchKeys) -> str:
     few = state.looks < policy.min_looks
     return f"{state.looks} of {policy.min_looks} looks" if few else ""

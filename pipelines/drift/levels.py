@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pipelines.config import WatchPolicy
+from pipelines.config import GeneratorWatch, WatchKeys
 from pipelines.drift import words
 from pipelines.drift.channels import Channel
 from pipelines.drift.records import BETS, BINNED
@@ -30,24 +30,20 @@ CALM_LOOKS = 3
 """On end, until what is watched is fresh again."""
 
 
-def price(policy: WatchPolicy, cost: float | None) -> float | None:
+def price(policy: WatchKeys, cost: float | None) -> float | None:
     """Of one retraining: its hours, which the caller knows, and the rest; None: unknown."""
     return ((cost or 0.0) + policy.retrain_cost) or None
 
 
-def charged(
-    state: State, queries: int, found: Sequence[Channel], policy: WatchPolicy, kind: Kind
-) -> State:
+def charged(state: State, queries: int, policy: WatchKeys) -> State:
     """With the expected loss since the look before; an embedder has none.
 
-    Answers that rest on what has changed are taken for wrong, and so is the part of golden
-    questions that got surely worse.
+    Of the answers that rest on what has changed those are taken for wrong that are given as they
+    used to be.
     """
-    if kind == "embedder":
+    if not isinstance(policy, GeneratorWatch):
         return state
-    upper = next((one.upper for one in found if one.name == "golden"), None)
-    worse = max(0.0, -upper) if upper is not None else 0.0
-    rate = queries * policy.wrong_answer_cost * (state.exposure + worse)
+    rate = queries * policy.wrong_answer_cost * harmful(state, policy)
     return replace(state, loss_rate=rate, debt=state.debt + rate)
 
 
@@ -55,7 +51,7 @@ def levelled(
     state: State,
     withdrawn: Sequence[str],
     found: Sequence[Channel],
-    policy: WatchPolicy,
+    policy: WatchKeys,
     kind: Kind,
     cost: float | None,
 ) -> State:
@@ -84,14 +80,26 @@ def levelled(
     return replace(state, level="fresh", calm=0)
 
 
-def watched(state: State, found: Sequence[Channel], policy: WatchPolicy) -> bool:
+def watched(state: State, found: Sequence[Channel], policy: WatchKeys) -> bool:
     """Whether there is cause to watch, today."""
     return is_exposed(state, policy) or any(is_noticed(one) for one in found)
 
 
-def is_exposed(state: State, policy: WatchPolicy) -> bool:
+def is_exposed(state: State, policy: WatchKeys) -> bool:
     """Whether so much of what it learned has changed that it is watched."""
-    return state.exposure > 0 and state.exposure >= policy.watch_exposure
+    harm = harmful(state, policy)
+    return harm > 0 and harm >= policy.watch_exposure
+
+
+def harmful(state: State, policy: WatchKeys) -> float:
+    """The part of what it learned that has changed and that answers may rest on, 0 to 1.
+
+    Of a generator only as much as it holds on to against a fresh passage: all, until it was asked.
+    """
+    if not isinstance(policy, GeneratorWatch):
+        return state.exposure
+    asked = state.bets.get("override")
+    return state.exposure * (min(1.0, max(0.0, -asked.mean)) if asked and asked.items else 1.0)
 
 
 def is_noticed(channel: Channel) -> bool:
@@ -100,7 +108,7 @@ def is_noticed(channel: Channel) -> bool:
 
 
 def _causes(
-    state: State, withdrawn: Sequence[str], found: Sequence[Channel], policy: WatchPolicy
+    state: State, withdrawn: Sequence[str], found: Sequence[Channel], policy: WatchKeys
 ) -> dict[str, str]:
     """Why it is stale: what was said before stands, with the numbers of that time."""
     causes = {one.name: words.evidence(one, policy) for one in found if _convicts(one)}
@@ -120,8 +128,6 @@ def _in_debt(state: State, found: Sequence[Channel], cost: float | None) -> dict
     if state.debt >= cost:
         return {"debt": words.debt(state.debt, cost)}
     moved = [one for one in found if one.is_evidence and one.name in BINNED]
-    golden = next((one.upper for one in found if one.name == "golden"), None)
-    harmed = state.exposure > 0 or (golden is not None and golden < 0)
-    if moved and harmed and state.debt + state.loss_rate >= cost:
+    if moved and state.exposure > 0 and state.debt + state.loss_rate >= cost:
         return {"debt": words.debt(state.debt + state.loss_rate, cost)}
     return {}

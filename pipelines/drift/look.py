@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from pipelines.config import WatchPolicy
+from pipelines.config import WatchKeys
 from pipelines.drift import words
 from pipelines.drift.ahead import ahead
 from pipelines.drift.bets import Bets, scored
@@ -29,7 +29,7 @@ from pipelines.drift.state import State
 def look(
     state: State,
     seen: Observation,
-    policy: WatchPolicy,
+    policy: WatchKeys,
     *,
     kind: Kind = "embedder",
     cost: float | None = None,
@@ -53,14 +53,14 @@ def look(
     if not seen.is_empty and seen.look != state.last_look:
         state = _advanced(state, seen)
         found = channels(state, policy)
-        state = charged(state, seen.queries, found, policy, kind)
+        state = charged(state, seen.queries, policy)
         withdrawn = seen.exposure.withdrawn if seen.exposure else ()
         state = levelled(state, withdrawn, found, policy, kind, cost)
     return state, verdict(state, policy, kind=kind, cost=cost)
 
 
 def verdict(
-    state: State, policy: WatchPolicy, *, kind: Kind = "embedder", cost: float | None = None
+    state: State, policy: WatchKeys, *, kind: Kind = "embedder", cost: float | None = None
 ) -> Verdict:
     """What is to be said of a version after its last look. Arguments as of ``look``."""
     found = channels(state, policy)
@@ -129,7 +129,7 @@ def _known(names: Iterable[str], channels_of: tuple[str, ...]) -> None:
         raise ValueError(f"no such channel: {', '.join(unknown)}")
 
 
-def _signal(channel: Channel, policy: WatchPolicy) -> Signal:
+def _signal(channel: Channel, policy: WatchKeys) -> Signal:
     return Signal(
         name=channel.name,
         evidence=channel.evidence,
@@ -142,7 +142,7 @@ def _signal(channel: Channel, policy: WatchPolicy) -> Signal:
     )
 
 
-def _reasons(state: State, found: tuple[Channel, ...], policy: WatchPolicy) -> tuple[str, ...]:
+def _reasons(state: State, found: tuple[Channel, ...], policy: WatchKeys) -> tuple[str, ...]:
     reasons = list(state.causes.values())
     if is_exposed(state, policy):
         reasons.append(words.exposed(state, policy))

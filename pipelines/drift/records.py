@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 Level = Literal["fresh", "watch", "stale"]
 Binned = Literal["topic", "novelty", "changes"]
-Bet = Literal["golden", "worth", "candidate"]
+Bet = Literal["golden", "override", "memory", "worth", "candidate"]
 
 BINNED: tuple[Binned, ...] = ("topic", "novelty", "changes")
 """Channels whose items fall into bins: conformal evidence."""
-BETS: tuple[Bet, ...] = ("golden", "worth", "candidate")
-"""Channels whose items are scores: bounded bets. ``candidate`` shares the weight of ``worth``."""
+BETS: tuple[Bet, ...] = ("golden", "override", "memory", "worth", "candidate")
+"""Channels whose items are scores: bounded bets. ``candidate`` shares the weight of ``worth``;
+``override`` and ``memory`` are a generator's, the others an embedder's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,10 @@ class Observation:
     """Channel -> bin of each new item, in the order in which they came."""
     scores: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """Channel of ``BETS`` -> a number in [-1, 1] for each new evaluation. ``golden``: score now
-    minus first score; ``worth``: tuned minus base; ``candidate``: tuned minus the candidate."""
+    minus first score; ``worth``: tuned minus base; ``candidate``: tuned minus the candidate. One
+    changed document each: ``override``: minus the share of its changed facts that were answered as
+    they used to be; ``memory``: minus the nats a token by which former values are preferred to
+    those of today, more than by the base, cut at 1."""
     exposure: Exposure | None = None
     """None where nothing that it rests on has changed since the look before."""
     canary: float | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipelines.config import WatchPolicy
+from pipelines.config import WatchKeys, WatchPolicy
 from pipelines.drift.channels import Channel, unit
 from pipelines.drift.state import State
 
@@ -22,11 +22,13 @@ def withdrawn(uris: Sequence[str]) -> str:
     return f"it learned from {number} that may not be learned from today: {named}{rest}"
 
 
-def exposed(state: State, policy: WatchPolicy) -> str:
+def exposed(state: State, policy: WatchKeys) -> str:
     """How much of what it learned has changed."""
+    asked = state.bets.get("override")
+    held = f", {-asked.mean:.0%} of what was asked answered as before" if asked else ""
     return (
         f"{state.affected} of {state.examples} examples rest on documents that have changed: "
-        f"exposure {number(state.exposure)}, watched from {number(policy.watch_exposure)} on"
+        f"exposure {number(state.exposure)}{held}, watched from {number(policy.watch_exposure)} on"
     )
 
 
@@ -35,7 +37,7 @@ def debt(reached: float, cost: float) -> str:
     return f"expected loss {reached:.2f} has reached the cost of a retraining, {cost:.2f}"
 
 
-def evidence(channel: Channel, policy: WatchPolicy) -> str:
+def evidence(channel: Channel, policy: WatchKeys) -> str:
     """What a channel has found, and how sure it is."""
     sure = "surely " if channel.is_evidence else "perhaps "
     return (
@@ -44,7 +46,7 @@ def evidence(channel: Channel, policy: WatchPolicy) -> str:
     )
 
 
-def says(channel: Channel, policy: WatchPolicy) -> str:
+def says(channel: Channel, policy: WatchKeys) -> str:
     """The one sentence beside a channel's numbers."""
     if channel.missing:
         return f"does not count yet: {channel.missing}"
@@ -73,7 +75,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
 
 
-def _finding(channel: Channel, policy: WatchPolicy, sure: str) -> str:
+def _finding(channel: Channel, policy: WatchKeys, sure: str) -> str:
     suspicion, effect = _suspicion(channel, policy, sure), channel.effect or 0.0
     if channel.limit is None:
         return f"{suspicion}, about {effect:.0%} of them"
@@ -82,11 +84,16 @@ def _finding(channel: Channel, policy: WatchPolicy, sure: str) -> str:
     return f"{suspicion}: {effect:+.3f} on average{most}"
 
 
-def _suspicion(channel: Channel, policy: WatchPolicy, sure: str) -> str:
-    if channel.name == "golden":
-        return f"golden questions {sure}lose more than {number(policy.golden_drop)} MRR@10"
+def _suspicion(channel: Channel, policy: WatchKeys, sure: str) -> str:
     if channel.limit is None:
         return _MOVED[channel.name].format(sure=sure)
-    over = f"candidate {policy.candidate}" if channel.name == "candidate" else "its base"
-    gain = number(policy.min_worth)
-    return f"on new questions it {sure}gains less than {gain} MRR@10 over {over}"
+    limit = number(abs(channel.limit))
+    if channel.name == "golden":
+        return f"golden questions {sure}lose more than {limit} MRR@10"
+    if channel.name == "override":
+        return f"more than {limit} of the changed facts are {sure}answered as they used to be"
+    if channel.name == "memory":
+        return f"it {sure}prefers former values by more than {limit} nats a token over its base"
+    candidate = policy.candidate if isinstance(policy, WatchPolicy) else ""
+    over = f"candidate {candidate}" if channel.name == "candidate" else "its base"
+    return f"on new questions it {sure}gains less than {number(channel.limit)} MRR@10 over {over}"

@@ -1,12 +1,14 @@
 """What a retraining takes: its work is counted in tokens, its time known from former runs."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.training import Snapshot
-from pipelines.training.params import Params
+from pipelines.training.pairs import make_pairs
+from pipelines.training.params import AnyParams, GeneratorParams
 
 LEARN_TOKENS_A_SECOND = 600.0
 """Without a former run: MiniLM in float32 on two cores of a common machine."""
@@ -42,8 +44,17 @@ class Effort:
         }
 
 
-def effort(snapshot: Snapshot, params: Params, pairs: int) -> Effort:
+def count_examples(snapshot: Snapshot, params: AnyParams) -> int:
+    """How many examples a training on a snapshot would learn from."""
+    if isinstance(params, GeneratorParams):
+        return len(snapshot.voice)
+    return len(make_pairs(snapshot, params, Counter()))
+
+
+def effort(snapshot: Snapshot, params: AnyParams, pairs: int) -> Effort:
     """The work of training on so many pairs of a snapshot."""
+    if isinstance(params, GeneratorParams):
+        raise NotImplementedError
     counted = snapshot.passages["tokens"].to_pylist()
     mean = sum(min(tokens, params.max_tokens) for tokens in counted) / max(1, len(counted))
     texts = 2 + params.hard_negatives

@@ -13,7 +13,7 @@ from pipelines.retrain.report import Report
 from pipelines.retrain.snapshot import Taken
 from pipelines.retrain.stored import CARD, write_verdict
 from pipelines.retrain.verdict import judged
-from pipelines.training.params import Params, read_params
+from pipelines.training.params import AnyParams, read_params
 from pipelines.training.places import Place
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def judge_version(
 ) -> dict[str, Any]:
     """Have the gate judge what the stages made, and write the verdict and the card beside it."""
     found = judged(Place(space.folder, space.model), taken.snapshot, context.model.gate)
-    params = read_params(space.folder, space.model)
+    params = read_params(space.folder, space.model, context.model.kind)
     verdict = {
         "model": space.model,
         "kind": context.model.kind,
@@ -48,7 +48,7 @@ def judge_version(
     return verdict
 
 
-def _card(space: Workspace, taken: Taken, verdict: dict[str, Any], params: Params) -> Card:
+def _card(space: Workspace, taken: Taken, verdict: dict[str, Any], params: AnyParams) -> Card:
     place, facts = Place(space.folder, space.model), taken.snapshot.facts
     counts = (place.dataset / "counts.json").read_text(encoding="utf-8")
     return Card(

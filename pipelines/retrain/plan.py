@@ -1,22 +1,20 @@
 """What a retraining would learn from, take and cost; nothing is trained, and no version made."""
 
 import tempfile
-from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.config import Config
+from pipelines.config import Config, ModelConfig
 from pipelines.embedding import locate_model
 from pipelines.errors import NotVersioned
 from pipelines.registry import newest_version, versions
 from pipelines.registry.objects import text_at
 from pipelines.registry.workspace import uncommitted
-from pipelines.retrain.costs import effort, estimate
+from pipelines.retrain.costs import count_examples, effort, estimate
 from pipelines.retrain.report import Planned
 from pipelines.retrain.snapshot import take_snapshot
 from pipelines.retrain.stored import read_verdict
-from pipelines.training.pairs import make_pairs
-from pipelines.training.params import Params, read_params
+from pipelines.training.params import AnyParams, read_params
 
 
 def plan_retrain(config: Config, name: str, *, now: datetime, run_id: str) -> Planned:
@@ -37,7 +35,7 @@ def plan_retrain(config: Config, name: str, *, now: datetime, run_id: str) -> Pl
     known = versions(config.root, name)
     not_used = uncommitted(config.root)
     with tempfile.TemporaryDirectory(prefix="staleproof-") as scratch:
-        params = _params(config.root, name, Path(scratch))
+        params = _params(config.root, model, Path(scratch))
         taken = take_snapshot(
             config,
             model,
@@ -47,7 +45,7 @@ def plan_retrain(config: Config, name: str, *, now: datetime, run_id: str) -> Pl
             run=run_id,
         )
         snapshot = taken.snapshot
-        pairs = len(make_pairs(snapshot, params, Counter()))
+        pairs = count_examples(snapshot, params)
         work = effort(snapshot, params, pairs)
     weights = locate_model(model.base, root=config.root).rglob("*.safetensors")
     former = [(v.version, said) for v in known if (said := read_verdict(config.root, v))]
@@ -69,13 +67,13 @@ def plan_retrain(config: Config, name: str, *, now: datetime, run_id: str) -> Pl
     )
 
 
-def _params(root: Path, name: str, scratch: Path) -> Params:
+def _params(root: Path, model: ModelConfig, scratch: Path) -> AnyParams:
     """The committed parameters: a run uses no others."""
     text = text_at(root, "HEAD", "params.yaml")
     if text is None:
         raise NotVersioned(
             "No commit of this project has a params.yaml.",
-            hint=f"Write the parameters below models: {name}: and commit them.",
+            hint=f"Write the parameters below models: {model.name}: and commit them.",
         )
     (scratch / "params.yaml").write_text(text, encoding="utf-8")
-    return read_params(scratch, name)
+    return read_params(scratch, model.name, model.kind)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipelines.config import Config, ModelConfig
+from pipelines.config import Config, EmbedderModel
 from pipelines.errors import ConfigError
 from pipelines.knowledge import Store, logged_queries
 from pipelines.quality.canaries import read_canaries
@@ -33,7 +33,7 @@ class Asked:
 
 def read_asked(
     config: Config,
-    model: ModelConfig,
+    model: EmbedderModel,
     store: Store,
     *,
     ids: Mapping[str, str],
@@ -132,7 +132,7 @@ def _accepted(store: Store, ids: Mapping[str, str], left_out: Counter[str]) -> I
 
 def _own(
     config: Config,
-    model: ModelConfig,
+    model: EmbedderModel,
     ids: Mapping[str, str],
     left_out: Counter[str],
 ) -> Iterator[OwnPair]:
@@ -145,7 +145,7 @@ def _own(
                 yield OwnPair(pair.question, pair.passage, document)
 
 
-def general_set(config: Config, model: ModelConfig) -> tuple[GeneralPair, ...]:
+def general_set(config: Config, model: EmbedderModel) -> tuple[GeneralPair, ...]:
     """The questions on other subjects: the user's, else the built-in ones.
 
     Raises:

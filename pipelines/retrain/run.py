@@ -88,7 +88,9 @@ def retrain_model(
         registry_lock(config.root, run_id, wait_seconds=context.asked.wait_seconds),
         workspace(config.root, run_id, name, stages=targets) as space,
     ):
-        read_params(space.folder, name)  # a mistake in it is said before anything is read
+        read_params(
+            space.folder, name, model.kind
+        )  # a mistake in it is said before anything is read
         taken = context.timed("snapshot", lambda: _snapshot(context, space), retryable=True)
         made = _made_of(context, space, taken)
         if _nothing_changed(space, taken.publication, made):

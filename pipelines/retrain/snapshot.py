@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.config import Config, ModelConfig
+from pipelines.config import Config, GeneratorModel, ModelConfig
 from pipelines.embedding import fingerprint, locate_model
 from pipelines.embedding.weights import BUILT_IN
 from pipelines.errors import PublicationNotFound
@@ -112,6 +112,8 @@ def take_snapshot(
         allowed = allowed_documents(config, store, last, domains=model.domains, now=now)
         rows = rows_of(store, last.state, sorted(allowed.documents), columns=_COLUMNS)
         ids = _ids(config, former, allowed, rows, Path(scratch))
+        if isinstance(model, GeneratorModel):
+            raise NotImplementedError
         asked = read_asked(
             config,
             model,

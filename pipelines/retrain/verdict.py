@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.config import GatePolicy
-from pipelines.embedding import fingerprint
+from pipelines.config import AnyGate
 from pipelines.training import Snapshot
-from pipelines.training.evaluate import compared_models, read_questions, speed_and_size
-from pipelines.training.gate import judge
 from pipelines.training.intervals import interval
 from pipelines.training.kinds import kind_of
 from pipelines.training.measured import read_measured, write_measured
@@ -22,23 +19,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def judged(place: Place, snapshot: Snapshot, policy: GatePolicy) -> dict[str, Any]:
+def judged(place: Place, snapshot: Snapshot, policy: AnyGate) -> dict[str, Any]:
     """The verdict on what was trained and evaluated in a work tree, as it is stored."""
     import pyarrow.parquet as pq
 
     scores = pq.read_table(place.evaluation / "scores.parquet")
-    weights = fingerprint(place.weights)
+    kind = kind_of(snapshot)
+    weights = kind.fingerprint(place.weights)
     evaluated = read_measured(place, "evaluate", weights=weights) or _measured_again(
         place, snapshot, weights
     )
-    judgement = judge(scores, policy, evaluated["latency_ms"])
+    judgement = kind.judge(scores, policy, evaluated["latency_ms"])
     trained = read_measured(place, "train", weights=weights) or {}
     return {
         "promote": judgement.promote,
         "reasons": list(judgement.reasons),
         "judgement": judgement.to_dict(),
         "metrics": json.loads(_text(place.evaluation / "metrics.json")),
-        "intervals": intervals(scores),
+        "intervals": intervals(scores, kind.metric),
         "trained": json.loads(_text(place.folder / "train.json")),
         "measured": {"train": trained, "evaluate": evaluated},
         "weights": weights,
@@ -47,10 +45,7 @@ def judged(place: Place, snapshot: Snapshot, policy: GatePolicy) -> dict[str, An
 
 def _measured_again(place: Place, snapshot: Snapshot, weights: str) -> dict[str, Any]:
     """Speed and size, where DVC took the stage from its cache: a run that was stopped had done it."""
-    kind = kind_of(snapshot)
-    models = compared_models(place, snapshot, kind.base_folder(snapshot))
-    asked = read_questions(place.dataset / "questions.parquet")["held_out"]
-    figures = speed_and_size(models, asked, kind.latency)
+    figures = kind_of(snapshot).measure(place, snapshot)
     write_measured(place, "evaluate", figures, weights=weights)
     return figures
 
@@ -59,13 +54,16 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def intervals(scores: "pa.Table") -> dict[str, dict[str, dict[str, Any]]]:
-    """By set and model the mean of reciprocal ranks, and how far it may be off."""
+def intervals(
+    scores: "pa.Table", metric: str = "reciprocal_rank"
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """By set and model the mean of a measure, and how far it may be off; sets that have it."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, rows in _by(scores.to_pylist(), "set").items():
+    asked = [row for row in scores.to_pylist() if row[metric] is not None]
+    for name, rows in _by(asked, "set").items():
         found[name] = {}
         for model, mine in _by(rows, "model").items():
-            ranks = np.array([row["reciprocal_rank"] for row in mine], dtype=np.float64)
+            ranks = np.array([row[metric] for row in mine], dtype=np.float64)
             around = interval(ranks, [row["document"] for row in mine])
             found[name][model] = around.to_dict()
     return found

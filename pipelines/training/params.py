@@ -44,8 +44,74 @@ class Params(BaseModel):
     )
 
 
-def read_params(root: Path, model: str) -> Params:
+class GeneratorParams(BaseModel):
+    """The same block of a generator."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    seed: int = Field(default=7, ge=0, lt=2**32, description="of shuffling, dropout and resampling")
+    threads: int = Field(
+        default=2, ge=1, description="of the processor; another number, other bytes"
+    )
+    held_out: float = Field(
+        default=0.25, gt=0, lt=1, description="share of documents that only evaluate"
+    )
+    max_examples: int = Field(default=20_000, ge=1, description="answers to learn from")
+    passages: int = Field(
+        default=2,
+        ge=0,
+        le=8,
+        description="in the prompt: those that answer, and others; 0 = none: facts go stale",
+    )
+    abstentions: float = Field(
+        default=0.15, ge=0, lt=1, description="share of examples whose passages do not answer"
+    )
+    replay: float = Field(
+        default=0.2, ge=0, lt=1, description="share that are general answers of the base"
+    )
+    rank: int = Field(default=16, ge=1, le=256, description="of the adapter's matrices")
+    alpha: int = Field(default=32, ge=1, description="the adapter's scale is alpha / rank")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="of the adapter")
+    epochs: float = Field(default=1.0, gt=0, description="times that each example is seen")
+    max_steps: int = Field(default=0, ge=0, description="at most so many; 0 = all of the epochs")
+    batch_size: int = Field(default=8, ge=1, description="examples of a step")
+    mini_batch_size: int = Field(default=8, ge=1, description="examples in memory at once")
+    learning_rate: float = Field(default=5e-4, gt=0, description="of AdamW, at its highest")
+    warmup: float = Field(default=0.0, ge=0, lt=1, description="share of steps until there")
+    max_tokens: int = Field(
+        default=768, ge=32, description="of prompt and answer; longer examples are left out"
+    )
+    max_new_tokens: int = Field(default=96, ge=1, description="of an answer in the evaluation")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="bfloat16", description="float32 | bfloat16, where the processor has it"
+    )
+    checkpoint_steps: int = Field(
+        default=20, ge=1, description="a stopped training goes on from the last of these"
+    )
+    max_questions: int = Field(default=200, ge=1, description="held-out questions asked")
+    worked_examples: int = Field(
+        default=2, ge=1, le=8, description="in the prompt of the base that it must beat"
+    )
+    general_prompts: int = Field(
+        default=30, ge=2, description="general answers of the base that forgetting is measured on"
+    )
+
+
+AnyParams = Params | GeneratorParams
+PARAMS: dict[str, type[Params] | type[GeneratorParams]] = {
+    "embedder": Params,
+    "generator": GeneratorParams,
+}
+"""By the kind of the model."""
+
+
+def read_params(root: Path, model: str, kind: str = "embedder") -> AnyParams:
     """The parameters of a model.
+
+    Args:
+        root: The folder of ``params.yaml``.
+        model: Its name.
+        kind: Of the model; one of ``PARAMS``.
 
     Raises:
         ConfigError: There is no such file or block, or a value is not allowed.
@@ -62,7 +128,7 @@ def read_params(root: Path, model: str) -> Params:
     if not isinstance(block, dict):
         raise ConfigError(f"{FILE_NAME} has no parameters of {model}.", hint=hint)
     try:
-        return Params.model_validate(block)
+        return PARAMS[kind].model_validate(block)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Line")
 
 SnapshotQuestionKind = Literal["accepted", "golden"]
-ExampleKind = Literal["title", "heading", "accepted", "own"]
+ExampleKind = Literal["title", "heading", "accepted", "own", "voice", "abstention"]
 
 
 class Line:
@@ -72,6 +72,41 @@ class GeneralPair(Line):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceExample(Line):
+    """A question and its answer, as the house writes it."""
+
+    id: str
+    question: str
+    answer: str
+    """``[1]`` in it cites the first of ``documents``, ``[2]`` the second."""
+    documents: tuple[str, ...] = ()
+    """Ids of the documents that it rests on; none: an answer without evidence."""
+    fact: str = ""
+    """Words of the answer, and of a passage of its documents, that carry what may change."""
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralText(Line):
+    """A plain sentence, or a prompt for an assistant, on another subject."""
+
+    kind: Literal["sentence", "chat"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class House(Line):
+    """What the house asks of an answer."""
+
+    format: str = ""
+    """A regular expression that the whole answer matches; empty: any form."""
+    json_schema: str = ""
+    """A JSON schema, as JSON, that the answer obeys; empty: none."""
+    abstention: str = ""
+    """The words where the passages do not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestLine(Line):
     """One example that a version learned from, without its text."""
 
@@ -97,6 +132,8 @@ class Weights:
     model: str
     """As the configuration spells it; a folder is relative to the project."""
     fingerprint: str
+    revision: str = ""
+    """Of a model of the hub: the commit that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 ``read_snapshot(folder)`` gives a ``Snapshot``, whose parts are read when they are asked for. The
 folder holds ``snapshot.json``, ``documents.parquet``, ``passages/000.parquet`` ...,
-``questions.jsonl``, ``pairs.jsonl``, ``general.jsonl`` and, where there are such, ``base/``,
+``questions.jsonl``, ``pairs.jsonl``, ``general.jsonl``, of a generator ``voice.jsonl``,
+``general-texts.jsonl`` and ``house.jsonl`` instead, and, where there are such, ``base/``,
 ``champion/`` and ``champion-manifest.jsonl``.
 
 Facts that differ from run to run (``run``, ``created_at``, ``publication``) are in
@@ -23,10 +24,13 @@ from pipelines.training.records import (
     Champion,
     Facts,
     GeneralPair,
+    GeneralText,
+    House,
     ManifestLine,
     OwnPair,
     Question,
     R,
+    VoiceExample,
     Weights,
     read_lines,
 )
@@ -77,6 +81,21 @@ class Snapshot:
     def general(self) -> list[GeneralPair]:
         """The general set."""
         return self._lines("general.jsonl", GeneralPair)
+
+    @property
+    def voice(self) -> list[VoiceExample]:
+        """Of a generator: questions and answers as the house writes them, by id."""
+        return self._lines("voice.jsonl", VoiceExample)
+
+    @property
+    def general_texts(self) -> list[GeneralText]:
+        """Of a generator: sentences and prompts on other subjects."""
+        return self._lines("general-texts.jsonl", GeneralText)
+
+    @property
+    def house(self) -> House:
+        """Of a generator: what is asked of an answer."""
+        return next(iter(self._lines("house.jsonl", House)), House())
 
     @property
     def base_folder(self) -> Path | None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from pipelines.training.dataset import make_dataset
-from pipelines.training.evaluate import evaluate
 from pipelines.training.kinds import kind_of
 from pipelines.training.params import read_params
 from pipelines.training.places import Place
@@ -20,14 +18,13 @@ def run_stage(stage: str, root: Path, model: str) -> None:
         TrainingError: Snapshot, base or data set are not, or there are too few documents.
     """
     place = Place(root, model)
-    params = read_params(root, model)
     # Its first reader hashes every part; the stages after it stand on what it made.
     snapshot = read_snapshot(place.snapshot, verify=stage == "dataset")
     kind = kind_of(snapshot)
+    params = read_params(root, model, snapshot.facts.kind)
     if stage == "dataset":
-        make_dataset(place, snapshot, params, kind.negatives)
+        kind.make_dataset(place, snapshot, params)
     elif stage == "train":
         kind.learn(place, snapshot, params)
     else:
-        base = kind.base_folder(snapshot)
-        evaluate(place, snapshot, params, (kind.rank, kind.latency), base)
+        kind.evaluate(place, snapshot, params)

@@ -17,9 +17,12 @@ from pipelines.training.code import code_hash
 from pipelines.training.records import (
     Facts,
     GeneralPair,
+    GeneralText,
+    House,
     Line,
     OwnPair,
     Question,
+    VoiceExample,
     documents_schema,
     passages_schema,
     write_lines,
@@ -43,6 +46,10 @@ class Parts:
     questions: Sequence[Question] = ()
     own_pairs: Sequence[OwnPair] = ()
     general: Sequence[GeneralPair] = ()
+    voice: Sequence[VoiceExample] = ()
+    general_texts: Sequence[GeneralText] = ()
+    house: House | None = None
+    """Of a generator."""
     base_folder: Path | None = None
     """Weights of the base; None where it is the built-in one, which comes with the package."""
     champion_folder: Path | None = None
@@ -75,7 +82,8 @@ def write_snapshot(folder: Path, facts: Facts, parts: Parts) -> Snapshot:
                 "passages": parts.passages.num_rows,
                 "questions": len(parts.questions),
                 "own_pairs": len(parts.own_pairs),
-                "general": len(parts.general),
+                "general": len(parts.general) + len(parts.general_texts),
+                "voice": len(parts.voice),
             },
         }
         text = json.dumps(about, indent=2, sort_keys=True, ensure_ascii=False)
@@ -97,6 +105,7 @@ def _check(parts: Parts) -> None:
     used = set(parts.passages["document"].unique().to_pylist())
     used |= {document for question in parts.questions for document in question.documents}
     used |= {pair.document for pair in parts.own_pairs if pair.document}
+    used |= {document for one in parts.voice for document in one.documents}
     if used - known:
         raise ValueError(f"{len(used - known)} documents are used that are not in the snapshot")
     if (parts.champion_folder is None) != (parts.champion_manifest is None):
@@ -110,9 +119,15 @@ def _write_parts(folder: Path, parts: Parts) -> None:
     for number, part in enumerate(_partitioned(passages)):
         _write(folder / "passages" / f"{number:03}.parquet", part)
     questions = sorted(parts.questions, key=lambda question: (question.kind, question.id))
-    write_lines(folder / "questions.jsonl", questions)
-    write_lines(folder / "pairs.jsonl", sorted(parts.own_pairs, key=_in_order))
-    write_lines(folder / "general.jsonl", sorted(parts.general, key=_in_order))
+    lines: dict[str, Sequence[Line]] = {"questions": questions}
+    if parts.house is None:
+        lines |= {"pairs": parts.own_pairs, "general": parts.general}
+    else:
+        lines |= {"voice": parts.voice, "general-texts": parts.general_texts}
+        lines |= {"house": [parts.house]}
+    for name, some in lines.items():
+        ordered = some if name == "questions" else sorted(some, key=_in_order)
+        write_lines(folder / f"{name}.jsonl", ordered)
     for name, weights in (("base", parts.base_folder), ("champion", parts.champion_folder)):
         if weights is not None:
             shutil.copytree(weights, folder / name)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pipelines.config import WatchPolicy
 from pipelines.drift.records import Observation
 from pipelines.watch.changes import Changed, look_at_changes
 from pipelines.watch.exposure import look_at_documents
@@ -51,8 +52,10 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
     same = models and is_as_before(subject, before)
     found = None if same else look_at_documents(subject)
     changed = look_at_changes(subject) if published and policy.changes else Changed()
-    golden = look_at_golden(subject) if models and policy.golden and not same else Golden()
-    worth = look_at_worth(subject) if models and policy.worth and not same else Worth()
+    golden, worth = Golden(), Worth()
+    if isinstance(policy, WatchPolicy) and models and not same:
+        golden = look_at_golden(subject) if policy.golden else golden
+        worth = look_at_worth(subject, policy) if policy.worth else worth
     scores = {"golden": golden.scores, **worth.scores}
     observation = Observation(
         look=subject.run,

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from pipelines.config import Config, ModelConfig, WatchPolicy
+from pipelines.config import AnyWatch, Config, GeneratorWatch, ModelConfig
 from pipelines.drift import Verdict, begin, look
+from pipelines.drift.channels import limit_of
 from pipelines.drift.levels import price
 from pipelines.drift.records import Observation
 from pipelines.knowledge import (
@@ -33,7 +34,7 @@ _AVOIDED = (
 def replay(
     config: Config,
     name: str,
-    policies: Mapping[str, WatchPolicy],
+    policies: Mapping[str, AnyWatch],
     *,
     now: datetime,
     ports: Ports | None = None,
@@ -82,7 +83,7 @@ def _said(kept: Sequence[LookRow], seen: Sequence[LookRow]) -> str:
 
 def _under(
     name: str,
-    policy: WatchPolicy,
+    policy: AnyWatch,
     seen: Sequence[LookRow],
     model: ModelConfig,
     cost: float | None,
@@ -117,9 +118,10 @@ def _evidence(verdict: Verdict) -> dict[str, float]:
     return {one.name: one.evidence / one.threshold for one in verdict.signals}
 
 
-def _short(later: Sequence[Observation], policy: WatchPolicy) -> float:
-    scores = [score for one in later for score in one.scores.get("worth", ())]
-    return sum(max(0.0, policy.min_worth - score) for score in scores)
+def _short(later: Sequence[Observation], policy: AnyWatch) -> float:
+    channel = "override" if isinstance(policy, GeneratorWatch) else "worth"
+    limit = limit_of(channel, policy)
+    return sum(max(0.0, limit - score) for one in later for score in one.scores.get(channel, ()))
 
 
 def _made_up(

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from pipelines.answers import check_fingerprint
-from pipelines.config import Config, ModelConfig, WatchPolicy
+from pipelines.config import AnyWatch, Config, ModelConfig
 from pipelines.drift.records import Observation
 from pipelines.knowledge import Evaluation, LookRow, Publication, Reference, Store, publications
 from pipelines.quality import check_unchanged
@@ -81,7 +81,7 @@ class Subject:
     memory: Memory
 
     @property
-    def policy(self) -> WatchPolicy:
+    def policy(self) -> AnyWatch:
         """When it counts as stale."""
         return self.model.watch
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipelines.config import WatchPolicy
 from pipelines.drift.records import Bet
 from pipelines.errors import ConfigError
 from pipelines.ingest.prepare import text_hash_of
@@ -47,7 +48,7 @@ class Pool:
         return sorted(self.texts)
 
 
-def look_at_worth(subject: Subject) -> Worth:
+def look_at_worth(subject: Subject, policy: WatchPolicy) -> Worth:
     """Asks version, base and candidate about documents that are new to the version, once each.
 
     Raises:
@@ -63,12 +64,12 @@ def look_at_worth(subject: Subject) -> Worth:
     if not uris:
         return Worth()
     asked = fresh_questions(subject, manifest, uris)
-    scores = _scores(subject, asked) if asked else {}
+    scores = _scores(subject, policy, asked) if asked else {}
     unasked = [uri for uri in uris if not any(uri in some for some in scores.values())]
     subject.memory.keep_evaluations([_evaluation(subject, UNASKED, uri, 0, 0) for uri in unasked])
     order = sorted(set(uris) - set(unasked), key=lambda uri: digest(subject.run, uri))
     rivals: dict[Bet, str] = {"worth": "base"}
-    if subject.policy.candidate:
+    if policy.candidate:
         rivals["candidate"] = "candidate"
     told: dict[Bet, tuple[float, ...]] = {}
     for channel, rival in rivals.items():
@@ -97,18 +98,18 @@ def _evaluation(subject: Subject, channel: str, uri: str, ours: float, theirs: f
 
 
 def _scores(
-    subject: Subject, asked: Mapping[str, Sequence[AskedOf]]
+    subject: Subject, policy: WatchPolicy, asked: Mapping[str, Sequence[AskedOf]]
 ) -> dict[str, dict[str, float]]:
     """Mean reciprocal rank of each document's questions, by model, by uri."""
     encoders = {
         "ours": subject.encoders.serving(),
         "base": subject.encoders.named(subject.model.base),
     }
-    if subject.policy.candidate:
-        encoders["candidate"] = subject.encoders.named(subject.policy.candidate)
+    if policy.candidate:
+        encoders["candidate"] = subject.encoders.named(policy.candidate)
     ranks: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     # Headings are looked for in passages without their own, which would give the answer away.
-    for headings, pool in _pools(subject, asked, encoders.values()).items():
+    for headings, pool in _pools(subject, policy, asked, encoders.values()).items():
         searched = [(one, _vectors(subject, one, pool)) for one in encoders.values()]
         for uri, questions in asked.items():
             for one in questions:
@@ -128,12 +129,15 @@ def _scores(
 
 
 def _pools(
-    subject: Subject, asked: Mapping[str, Sequence[AskedOf]], encoders: Iterable[Encoder]
+    subject: Subject,
+    policy: WatchPolicy,
+    asked: Mapping[str, Sequence[AskedOf]],
+    encoders: Iterable[Encoder],
 ) -> dict[bool, Pool]:
     """What headings are looked for in, and what everything else is: what answers, and others."""
     questions = [one for some in asked.values() for one in some]
     targets = {text for one in questions for text in one.targets}
-    names = targets | _others(subject, targets)
+    names = targets | _others(subject, policy, targets)
     rows = rows_of_texts(
         subject.store, subject.last.state, sorted(names), ["text_hash", "prefix", "text"]
     ).to_pylist()
@@ -149,7 +153,7 @@ def _pools(
     }
 
 
-def _others(subject: Subject, targets: set[str]) -> set[str]:
+def _others(subject: Subject, policy: WatchPolicy, targets: set[str]) -> set[str]:
     """Passages beside those that answer, up to ``max_passages``: the same ones in every look."""
     withheld = frozenset(subject.last.withheld)
     names = {
@@ -160,7 +164,7 @@ def _others(subject: Subject, targets: set[str]) -> set[str]:
         )
         if uri not in withheld
     }
-    return set(sorted(names - targets)[: max(0, subject.policy.max_passages - len(targets))])
+    return set(sorted(names - targets)[: max(0, policy.max_passages - len(targets))])
 
 
 def _fitting(texts: Mapping[str, str], encoders: Iterable[Encoder]) -> dict[str, str]:

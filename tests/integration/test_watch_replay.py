@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.config.models import WatchPolicy
+from pipelines.config.fine_tuned import WatchPolicy
 from pipelines.knowledge import looks, verdicts
 from pipelines.watch import Ports, Replay, replay
 from tests.observed import Observed, unit

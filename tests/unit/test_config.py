@@ -19,15 +19,13 @@ from pipelines.config import (
     read_table,
     template,
 )
+from pipelines.config.fine_tuned import EmbedderModel, GatePolicy, WatchPolicy
 from pipelines.config.models import (
     SOURCE_KINDS,
     DomainPolicy,
     Endpoint,
-    GatePolicy,
-    ModelConfig,
     Settings,
     SourceRule,
-    WatchPolicy,
 )
 from pipelines.config.values import mask_password
 from pipelines.errors import ConfigError, UnknownName
@@ -106,7 +104,7 @@ def test_defaults_of_watching_a_model_are_the_documented_ones(tmp_path: Path) ->
     assert (watch.min_looks, watch.min_items, watch.min_documents) == (2, 200, 20)
     assert (watch.min_effect, watch.watch_exposure) == (0.03, 0.02)
     assert (watch.golden_drop, watch.min_worth, watch.candidate) == (0.02, 0.02, "")
-    assert (watch.wrong_answer_cost, watch.retrain_cost) == (0, 0)
+    assert watch.retrain_cost == 0
 
 
 def test_former_index_is_kept_as_long_as_the_longest_model_asks(tmp_path: Path) -> None:
@@ -283,7 +281,10 @@ HOOK = (
         ),
         (KNOWLEDGE + MODEL + MODEL, "more than one is called tuned"),
         (KNOWLEDGE + MODEL + "bas = 1", "models[tuned].bas: unknown key; did you mean base?"),
-        (KNOWLEDGE + MODEL + 'kind = "chat"', "models[tuned].kind = \"chat\": must be 'embedder'"),
+        (
+            KNOWLEDGE + MODEL + 'kind = "chat"',
+            "models[tuned].kind = \"chat\": must be one of 'embedder', 'generator'",
+        ),
         (KNOWLEDGE + MODEL + "keep_versions = 1", "models[tuned].keep_versions = 1: must be at le"),
         (KNOWLEDGE + MODEL + "gate = 1", "models[tuned].gate = 1: must be a table"),
         (KNOWLEDGE + GATE + "min_gian = 0", "models[tuned].gate.min_gian: unknown key; did you m"),
@@ -494,7 +495,7 @@ def test_template_shows_every_key_with_its_default(tmp_path: Path, kind: Any) ->
     assert source["rules"][0].keys() == SourceRule.model_fields.keys()
     assert shown["domains"][0].keys() == DomainPolicy.model_fields.keys()
     assert shown["webhook"]["endpoints"][0].keys() == Endpoint.model_fields.keys()
-    assert shown["models"][0].keys() == ModelConfig.model_fields.keys()
+    assert shown["models"][0].keys() == EmbedderModel.model_fields.keys()
     assert shown["models"][0]["gate"].keys() == GatePolicy.model_fields.keys()
     assert shown["models"][0]["watch"].keys() == WatchPolicy.model_fields.keys()
     for section in shown.keys() - {"sources", "domains", "models"}:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import ModelConfig
+from pipelines.config import EmbedderModel
 from pipelines.knowledge import VerdictRow
 from pipelines.retrain.policy import MONTH, Decision, Run, may_start
 
@@ -13,8 +13,8 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def model(**settings: Any) -> ModelConfig:
-    return ModelConfig(name="words", **settings)
+def model(**settings: Any) -> EmbedderModel:
+    return EmbedderModel(name="words", **settings)
 
 
 def run(version: str, days_ago: float, **more: Any) -> Run:

@@ -1,8 +1,18 @@
-"""What is particular to an embedder: hard negatives, its training, its ranks and its latency."""
+"""What is particular to an embedder: pairs, hard negatives, its training, its ranks and its latency."""
 
+from pipelines.embedding import fingerprint
 from pipelines.training.embedder.learn import learn
 from pipelines.training.embedder.model import base_folder
-from pipelines.training.embedder.negatives import mine_negatives
-from pipelines.training.embedder.rank import latency, rank
+from pipelines.training.embedder.stages import METRIC, make_dataset, measure, run_evaluation
+from pipelines.training.gate import judge
 
-__all__ = ["base_folder", "latency", "learn", "mine_negatives", "rank"]
+__all__ = [
+    "METRIC",
+    "base_folder",
+    "fingerprint",
+    "judge",
+    "learn",
+    "make_dataset",
+    "measure",
+    "run_evaluation",
+]
