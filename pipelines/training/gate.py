@@ -71,11 +71,14 @@ def judge(
     champion = CHAMPION if CHAMPION in scores["model"].unique().to_pylist() else BASE
     held_out = paired(scores, "held_out", CHALLENGER, champion, metric)
     gain = held_out.interval()
-    domains, notes = _by_domain(held_out, policy.min_questions)
+    domains, notes = by_domain(held_out, policy.min_questions)
     # Against the base, not the champion: small steps would add up.
     general = paired(scores, "general", CHALLENGER, BASE, metric).interval()
     ratio = latency[CHALLENGER] / latency[champion]
-    reasons = [*_too_little(gain, policy, champion), *_lost(domains, policy)]
+    reasons = [
+        *too_little(gain, policy.min_gain, champion),
+        *domain_losses(domains, policy.max_domain_loss),
+    ]
     if general.lower < -policy.max_forgetting:
         reasons.append(
             f"on questions of other subjects it may lose {-general.lower:.3f} against the base; "
@@ -124,13 +127,15 @@ class Paired:
 def paired(scores: "pa.Table", of_set: str, model: str, other: str, metric: str) -> Paired:
     """What ``model`` scores more than ``other`` on each question of a set, by question.
 
+    Questions that the metric does not apply to (null) are left aside.
+
     Raises:
         ValueError: They were not asked the same questions, or none.
     """
     names = ["model", "set", "question", "kind", "document", "domain", metric]
     of_model: dict[str, dict[tuple[str, str], dict[str, Any]]] = {model: {}, other: {}}
     for row in scores.select(names).to_pylist():
-        if row["set"] == of_set and row["model"] in of_model:
+        if row["set"] == of_set and row["model"] in of_model and row[metric] is not None:
             of_model[row["model"]][row["kind"], row["question"]] = row
     ours, theirs = of_model[model], of_model[other]
     if not ours or ours.keys() != theirs.keys():
@@ -143,7 +148,8 @@ def paired(scores: "pa.Table", of_set: str, model: str, other: str, metric: str)
     )
 
 
-def _by_domain(held_out: Paired, least: int) -> tuple[dict[str, Interval], list[str]]:
+def by_domain(held_out: Paired, least: int) -> tuple[dict[str, Interval], list[str]]:
+    """The difference in each domain of ``least`` questions, the others together; and what to note."""
     counts = {name: held_out.domains.count(name) for name in sorted(set(held_out.domains))}
     small = [name for name, count in counts.items() if count < least]
     judged = {name: held_out.of([name]).interval() for name in counts if name not in small}
@@ -155,18 +161,20 @@ def _by_domain(held_out: Paired, least: int) -> tuple[dict[str, Interval], list[
     return judged | {POOLED: held_out.of(small).interval()}, [f"judged together: {names}"]
 
 
-def _too_little(gain: Interval, policy: GatePolicy, champion: str) -> list[str]:
-    if gain.lower > policy.min_gain:
+def too_little(gain: Interval, least: float, champion: str) -> list[str]:
+    """Why a gain over what serves is not enough; empty where it is."""
+    if gain.lower > least:
         return []
     return [
         f"it gains {gain.mean:+.3f} over the {champion}, at least {gain.lower:+.3f} "
-        f"(95 %); that is not above min_gain {policy.min_gain:g}"
+        f"(95 %); that is not above min_gain {least:g}"
     ]
 
 
-def _lost(domains: Mapping[str, Interval], policy: GatePolicy) -> list[str]:
+def domain_losses(domains: Mapping[str, Interval], most: float) -> list[str]:
+    """The domains in which more than ``most`` may be lost, a sentence each."""
     return [
-        f"in {name} it may lose {-each.lower:.3f}; max_domain_loss is {policy.max_domain_loss:g}"
+        f"in {name} it may lose {-each.lower:.3f}; max_domain_loss is {most:g}"
         for name, each in domains.items()
-        if each.lower < -policy.max_domain_loss
+        if each.lower < -most
     ]
