@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pipelines.config import WatchKeys
 from pipelines.drift.channels import Channel
-from pipelines.drift.levels import CALM, CALM_LOOKS, WATCH, Kind, is_exposed, is_noticed
+from pipelines.drift.levels import CALM, CALM_LOOKS, WATCH, Kind, harmful, is_exposed, is_noticed
 from pipelines.drift.records import BETS
 from pipelines.drift.state import State
 from pipelines.drift.words import number
@@ -30,9 +30,10 @@ def ahead(
 
 
 def _watch(state: State, found: Sequence[Channel], policy: WatchKeys) -> list[str]:
+    held = " to what it holds on to" if state.bets.get("override") else ""
     exposure = (
-        f"watch: exposure of {number(policy.watch_exposure)} or more, it is "
-        f"{number(state.exposure)}"
+        f"watch: exposure of {number(policy.watch_exposure)} or more{held}, it is "
+        f"{number(harmful(state, policy))}"
     )
     counted = [one for one in found if one.counts]
     if not counted:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import WatchPolicy
+from pipelines.config import GeneratorWatch, WatchPolicy
 from pipelines.drift import Observation, State, Verdict, begin, look, weights
 from pipelines.drift.look import noise
 from tests.looks import bag, bets, exposure, nothing_new, seen
@@ -20,6 +20,9 @@ HALF = {"novelty": bag(evidence=30, moved=0.2)}
 """0.2 * 30 = 6: not evidence, and more than 5."""
 WORSE = {"golden": bets(below=-0.02)}
 WORTHLESS = {"worth": bets(below=0.0, mean=-0.1)}
+# Of a generator: override 50, memory 100.
+OVERRIDES = {"override": bets(below=-0.1, mean=-0.7)}
+REMEMBERS = {"memory": bets(below=-0.5, mean=-0.9)}
 
 
 def judged(
@@ -28,7 +31,8 @@ def judged(
     number = state.looks + 1
     more = {key: policy.pop(key) for key in ("kind", "cost") if key in policy}
     at = observation or nothing_new(number)
-    return look(state, at, WatchPolicy(**policy), **more)
+    kind = GeneratorWatch if more.get("kind") == "generator" else WatchPolicy
+    return look(state, at, kind(**policy), **more)
 
 
 @pytest.mark.parametrize(
@@ -216,14 +220,67 @@ def test_alpha_is_spent_once_with_a_candidate_too() -> None:
     for policy in (POLICY, WatchPolicy(candidate="new")):
         assert sum(weights(policy).values()) == pytest.approx(1)
     assert weights(WatchPolicy(candidate="new"))["candidate"] == 0.2
+    assert sum(weights(GeneratorWatch()).values()) == pytest.approx(1)
 
 
 def test_an_embedder_has_no_debt() -> None:
-    costs = {"wrong_answer_cost": 100.0, "retrain_cost": 5.0}
     harm = seen(10, exposure=exposure(0.01), queries=1000)
-    state, verdict = judged(WATCHED, harm, cost=20.0, **costs)
+    state, verdict = judged(WATCHED, harm, cost=20.0, retrain_cost=5.0)
     assert (verdict.level, verdict.debt, verdict.cost) == ("fresh", None, 25.0)
     assert state.debt == 0
+
+
+@pytest.mark.parametrize(
+    ("known", "policy", "level", "says"),
+    [
+        pytest.param(
+            OVERRIDES, {}, "stale",
+            "more than 0.1 of the changed facts are surely answered as they used to be: -0.700 on "
+            "average, less than -0.10 (evidence 10,000, threshold 50, 100 documents)", id="override",
+        ),
+        pytest.param(
+            REMEMBERS, {}, "stale",
+            "it surely prefers former values by more than 0.5 nats a token over its base: -0.900 on "
+            "average, less than -0.50 (evidence 10,000, threshold 100, 100 documents)", id="memory",
+        ),
+        pytest.param(OVERRIDES, {"max_override": 0.2}, "fresh", "", id="may override more"),
+        pytest.param(REMEMBERS, {"max_memory": 0.6}, "fresh", "", id="may remember more"),
+        pytest.param(
+            {"override": bets(below=-0.1, items=9)}, {"min_documents": 10}, "fresh",
+            "override 9 of 10 documents", id="few documents",
+        ),
+        pytest.param(
+            {"override": bets(below=-0.1, evidence=49)}, {}, "watch",
+            "perhaps answered as they used to be", id="a quarter",
+        ),
+        pytest.param({"override": bets(below=-0.1, evidence=12)}, {}, "fresh", "", id="less"),
+        pytest.param(WORSE | WORTHLESS, {}, "fresh", "", id="an embedder's channels"),
+    ],
+)  # fmt: skip
+def test_level_of_a_generator(
+    known: dict[str, Any], policy: dict[str, Any], level: str, says: str
+) -> None:
+    state, verdict = judged(replace(WATCHED, bets=known), kind="generator", **policy)
+    assert verdict.level == state.level == level
+    assert says in "; ".join(verdict.reasons)
+    assert [one.name for one in verdict.signals] == [
+        "topic", "novelty", "changes", "override", "memory",
+    ]  # fmt: skip
+
+
+def test_what_changed_is_watched_by_how_much_of_it_a_generator_answers_as_before() -> None:
+    changed = seen(10, exposure=exposure(0.3, affected=30))
+    _, unasked = judged(WATCHED, changed, kind="generator")
+    assert unasked.level == "watch"
+    assert unasked.reasons[0].startswith("30 of 100 examples rest on documents that have changed")
+    follows = replace(WATCHED, bets={"override": bets(items=40, mean=-0.05)})
+    _, fresh = judged(follows, changed, kind="generator")
+    assert (fresh.level, fresh.exposure) == ("fresh", 0.3)
+    assert fresh.next[0] == "watch: exposure of 0.02 or more to what it holds on to, it is 0.015"
+    holds = replace(WATCHED, bets={"override": bets(items=40, mean=-0.5)})
+    _, watch = judged(holds, changed, kind="generator")
+    assert watch.level == "watch"
+    assert "exposure 0.3, 50% of what was asked answered as before" in watch.reasons[0]
 
 
 def test_a_generator_is_stale_once_its_expected_loss_is_the_cost_of_a_retraining() -> None:
@@ -237,6 +294,15 @@ def test_a_generator_is_stale_once_its_expected_loss_is_the_cost_of_a_retraining
     assert verdict.reasons == ("expected loss 60.00 has reached the cost of a retraining, 60.00",)
 
 
+def test_answers_that_follow_a_changed_passage_cost_nothing() -> None:
+    costs = {"wrong_answer_cost": 2.0, "kind": "generator", "cost": 1e6}
+    harm = seen(10, exposure=exposure(0.01), queries=1000)
+    for share in (0.0, 0.25):
+        known = replace(WATCHED, bets={"override": bets(items=40, mean=-share)})
+        state, _ = judged(known, harm, **costs)
+        assert state.debt == pytest.approx(2.0 * 1000 * 0.01 * share)
+
+
 def test_a_generator_that_is_asked_other_things_is_stale_a_look_earlier() -> None:
     costs = {"wrong_answer_cost": 2.0, "kind": "generator", "cost": 60.0}
     state, levels = replace(WATCHED, bags=MOVED), []
@@ -245,13 +311,6 @@ def test_a_generator_that_is_asked_other_things_is_stale_a_look_earlier() -> Non
         state, verdict = judged(state, harm, **costs)
         levels.append(verdict.level)
     assert levels == ["watch", "stale"]
-
-
-def test_golden_questions_that_got_worse_cost_a_generator_too() -> None:
-    costs = {"wrong_answer_cost": 2.0, "kind": "generator", "cost": 1e6}
-    state = replace(WATCHED, bets={"golden": bets(below=-0.1)})
-    state, _ = judged(state, seen(10, scores={"golden": (-0.5,)}, queries=100), **costs)
-    assert state.debt == pytest.approx(2.0 * 100 * 0.1)
 
 
 def test_without_a_price_a_generator_owes_nothing_that_it_could_reach() -> None:
