@@ -184,6 +184,9 @@ class GeneratorWatch(WatchKeys):
         le=1,
         description="stale once it surely prefers former values by more nats a token than its base",
     )
+    min_documents: Whole = Field(
+        default=10, ge=1, description="changed documents that it was asked about before they count"
+    )
     max_facts: Whole = Field(
         default=40, ge=1, description="changed facts that one look asks it about, by hash"
     )

@@ -44,29 +44,31 @@ class Bets:
         return self.total / self.items if self.items else 0.0
 
 
-def scored(bets: Bets, scores: Sequence[float]) -> Bets:
+def scored(bets: Bets, scores: Sequence[float], *, most: float = 1.0) -> Bets:
     """The channel after a look.
 
     Args:
         bets: Before it.
         scores: New ones, in an order that does not hang on them, (n,).
+        most: The highest score that there can be, the same at each look. Where it is near the mean
+            that is asked about, a bet risks little and may be high.
 
     Returns:
         The same where there is no new score.
 
     Raises:
-        ValueError: A score is not in [-1, 1].
+        ValueError: A score is not in [-1, ``most``].
     """
     y = np.asarray(scores, dtype=np.float64)
     if not len(y):
         return bets
-    if not (np.abs(y) <= 1).all():  # false for NaN too
-        raise ValueError("scores that are bet on lie in [-1, 1]")
+    if not ((y >= -1) & (y <= most)).all():  # false for NaN too
+        raise ValueError(f"scores that are bet on lie in [-1, {most:g}]")
     given = weight(bets.looks + 1)
     wealth = []
-    for sign, log_m in ((1.0, bets.log_less), (-1.0, bets.log_more)):
+    for sign, log_m, top in ((1.0, bets.log_less, most), (-1.0, bets.log_more, 1.0)):
         before = np.array(log_m) if log_m else np.full(len(GRID), -np.inf)
-        factor = log_factor(sign * y, bets.items, sign * bets.total, bets.squares)
+        factor = log_factor(sign * y, bets.items, sign * bets.total, bets.squares, most=top)
         wealth.append(tuple(mixed(before, factor, given).tolist()))
     return Bets(
         items=bets.items + len(y),
@@ -78,7 +80,15 @@ def scored(bets: Bets, scores: Sequence[float]) -> Bets:
     )
 
 
-def log_factor(y: Floats, items: int, total: float, squares: float, grid: Floats = GRID) -> Floats:
+def log_factor(
+    y: Floats,
+    items: int,
+    total: float,
+    squares: float,
+    grid: Floats = GRID,
+    *,
+    most: float = 1.0,
+) -> Floats:
     """What new scores multiply the bets on "less than m" by: logarithms, one a point of the grid.
 
     The stake on a score is mean over variance of ``m - y`` in all scores before it, and never so
@@ -90,6 +100,7 @@ def log_factor(y: Floats, items: int, total: float, squares: float, grid: Floats
         total: Their sum.
         squares: Sum of their squares.
         grid: Values of m, (g,).
+        most: The highest score that there can be.
     """
     n = (items + np.arange(len(y)))[:, None]
     s1 = (total + np.concatenate(([0.0], np.cumsum(y)[:-1])))[:, None]
@@ -98,7 +109,7 @@ def log_factor(y: Floats, items: int, total: float, squares: float, grid: Floats
     mean = gain / (n + 1)
     spread = n * grid**2 - 2 * grid * s1 + s2 - 2 * mean * gain + n * mean**2
     variance = (1 + np.maximum(spread, 0.0)) / (n + 1)
-    stake = np.clip(mean / variance, 0.0, 0.5 / np.maximum(1 - grid, _LEAST))
+    stake = np.clip(mean / variance, 0.0, 0.5 / np.maximum(most - grid, _LEAST))
     factor: Floats = np.log1p(stake * (grid - y[:, None])).sum(axis=0)
     return factor
 

@@ -22,7 +22,7 @@ from pipelines.drift.levels import (
     price,
 )
 from pipelines.drift.mixture import Floats
-from pipelines.drift.records import BETS, BINNED, Observation, Signal, Verdict
+from pipelines.drift.records import BETS, BINNED, HIGHEST, Observation, Signal, Verdict
 from pipelines.drift.state import State
 
 
@@ -48,7 +48,7 @@ def look(
 
     Raises:
         ValueError: What was seen cannot be: items of a channel without a first bag, a second first
-            bag, a bin that there is not, a score outside [-1, 1].
+            bag, a bin that there is not, a score that its channel cannot have.
     """
     if not seen.is_empty and seen.look != state.last_look:
         state = _advanced(state, seen)
@@ -99,7 +99,7 @@ def _advanced(state: State, seen: Observation) -> State:
         bags=_bags(state, seen),
         bets=state.bets
         | {
-            name: scored(state.bets.get(name, Bets()), scores)
+            name: scored(state.bets.get(name, Bets()), scores, most=HIGHEST.get(name, 1.0))
             for name, scores in seen.scores.items()
             if scores
         },

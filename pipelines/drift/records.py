@@ -20,6 +20,8 @@ BINNED: tuple[Binned, ...] = ("topic", "novelty", "changes")
 BETS: tuple[Bet, ...] = ("golden", "override", "memory", "worth", "candidate")
 """Channels whose items are scores: bounded bets. ``candidate`` shares the weight of ``worth``;
 ``override`` and ``memory`` are a generator's, the others an embedder's."""
+HIGHEST: dict[str, float] = {"override": 0.0, "memory": 0.0}
+"""The highest score of a channel of ``BETS``, where it is not 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,9 @@ class Observation:
     scores: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """Channel of ``BETS`` -> a number in [-1, 1] for each new evaluation. ``golden``: score now
     minus first score; ``worth``: tuned minus base; ``candidate``: tuned minus the candidate. One
-    changed document each: ``override``: minus the share of its changed facts that were answered as
-    they used to be; ``memory``: minus the nats a token by which former values are preferred to
-    those of today, more than by the base, cut at 1."""
+    changed document each, in [-1, 0]: ``override``: minus the share of its changed facts that were
+    answered as they used to be; ``memory``: minus the nats a token by which former values are
+    preferred to those of today, more than by the base, cut at 0 and at 1."""
     exposure: Exposure | None = None
     """None where nothing that it rests on has changed since the look before."""
     canary: float | None = None

@@ -7,13 +7,18 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
 
-from pipelines.config import WatchPolicy
-from pipelines.drift import BETS, BINNED, Observation, State, Verdict, begin, canonical, look
+from pipelines.config import AnyWatch, GeneratorWatch, WatchPolicy
+from pipelines.drift import BETS, BINNED, Kind, Observation, State, Verdict, begin, canonical, look
 from pipelines.drift.bets import GRID, Bets, against, bounds, scored
+from pipelines.drift.records import HIGHEST
 from tests.looks import exposure, seen
 
 BINS = 4
 SCORES = st.lists(st.floats(-1, 1), min_size=1, max_size=6).map(tuple)
+CHANNELS = {
+    name: st.lists(st.floats(-1, HIGHEST.get(name, 1.0)), min_size=1, max_size=6).map(tuple)
+    for name in BETS
+}
 ITEMS = st.lists(st.integers(0, BINS - 1), min_size=1, max_size=6).map(tuple)
 BAGS = st.lists(st.integers(0, 9), min_size=BINS, max_size=BINS).filter(any).map(tuple)
 EXPOSURES = st.builds(
@@ -28,6 +33,10 @@ POLICIES = st.sampled_from(
         WatchPolicy(alpha=0.5, min_looks=1, min_items=1, min_documents=1, min_effect=0),
         WatchPolicy(topic=0, novelty=0, changes=0, golden=0, worth=1, candidate="new"),
         WatchPolicy(alpha=0.9, min_items=1, watch_exposure=0, min_worth=0.3, golden_drop=0),
+        GeneratorWatch(),
+        GeneratorWatch(alpha=0.5, min_looks=1, min_items=1, min_documents=1, min_effect=0),
+        GeneratorWatch(topic=0, novelty=0, changes=0, override=0.5, memory=0.5, max_override=0),
+        GeneratorWatch(alpha=0.9, min_documents=1, max_memory=0, wrong_answer_cost=1),
     ]
 )
 
@@ -43,18 +52,21 @@ def histories(draw: st.DrawFn) -> list[Observation]:
         begun |= bags.keys()
         if begun:
             more["bins"] = draw(st.dictionaries(st.sampled_from(sorted(begun)), ITEMS))
-        more["scores"] = draw(st.dictionaries(st.sampled_from(BETS), SCORES))
+        more["scores"] = draw(st.fixed_dictionaries({}, optional=CHANNELS))
         more["exposure"] = draw(st.none() | EXPOSURES)
         history.append(seen(number, queries=draw(st.integers(0, 50)), **more))
     return history
 
 
-def after(
-    history: list[Observation], policy: WatchPolicy, **more: Any
-) -> list[tuple[State, Verdict]]:
+def judged(state: State, seen: Observation, policy: AnyWatch) -> tuple[State, Verdict]:
+    kind: Kind = "generator" if isinstance(policy, GeneratorWatch) else "embedder"
+    return look(state, seen, policy, kind=kind)
+
+
+def after(history: list[Observation], policy: AnyWatch) -> list[tuple[State, Verdict]]:
     state, steps = begin("support", "v1"), []
     for one in history:
-        state, verdict = look(state, one, policy, **more)
+        state, verdict = judged(state, one, policy)
         steps.append((state, verdict))
     return steps
 
@@ -62,12 +74,12 @@ def after(
 @settings(max_examples=30)
 @given(history=histories(), policy=POLICIES)
 def test_a_look_that_comes_again_changes_nothing(
-    history: list[Observation], policy: WatchPolicy
+    history: list[Observation], policy: AnyWatch
 ) -> None:
     state = begin("support", "v1")
     for one in history:
-        state, verdict = look(state, one, policy)
-        again, same = look(state, one, policy)
+        state, verdict = judged(state, one, policy)
+        again, same = judged(state, one, policy)
         if not one.is_empty:
             assert (again, same) == (state, verdict)
         assert again.to_json() == state.to_json()
@@ -76,11 +88,11 @@ def test_a_look_that_comes_again_changes_nothing(
 @settings(max_examples=30)
 @given(history=histories(), policy=POLICIES, queries=st.integers(0, 10**6))
 def test_a_look_that_sees_nothing_leaves_the_state_as_it_is_to_the_byte(
-    history: list[Observation], policy: WatchPolicy, queries: int
+    history: list[Observation], policy: AnyWatch, queries: int
 ) -> None:
     state, verdict = after(history, policy)[-1]
     empty = seen(99, queries=queries, bins={"topic": ()}, scores={"worth": ()})
-    unchanged, same = look(state, empty, policy)
+    unchanged, same = judged(state, empty, policy)
     assert unchanged.to_json() == state.to_json()
     assert same == verdict
 
@@ -88,12 +100,12 @@ def test_a_look_that_sees_nothing_leaves_the_state_as_it_is_to_the_byte(
 @settings(max_examples=30)
 @given(history=histories(), policy=POLICIES)
 def test_looks_that_were_kept_as_text_give_the_same_again(
-    history: list[Observation], policy: WatchPolicy
+    history: list[Observation], policy: AnyWatch
 ) -> None:
     state = begin("support", "v1")
     for one, (expected, verdict) in zip(history, after(history, policy), strict=True):
         kept = Observation.from_dict(one.to_dict())
-        state, found = look(State.from_json(state.to_json()), kept, policy)
+        state, found = judged(State.from_json(state.to_json()), kept, policy)
         assert state == expected
         assert canonical(found.to_dict()) == canonical(verdict.to_dict())
 
@@ -101,7 +113,7 @@ def test_looks_that_were_kept_as_text_give_the_same_again(
 @settings(max_examples=30)
 @given(history=histories(), one=POLICIES, other=POLICIES)
 def test_what_accumulates_knows_no_policy(
-    history: list[Observation], one: WatchPolicy, other: WatchPolicy
+    history: list[Observation], one: AnyWatch, other: AnyWatch
 ) -> None:
     first, second = after(history, one)[-1][0], after(history, other)[-1][0]
     assert (first.bags, first.bets) == (second.bags, second.bets)
@@ -115,7 +127,7 @@ def test_what_accumulates_knows_no_policy(
 @settings(max_examples=30)
 @given(history=histories(), policy=POLICIES)
 def test_levels_follow_from_causes_and_stale_is_for_ever(
-    history: list[Observation], policy: WatchPolicy
+    history: list[Observation], policy: AnyWatch
 ) -> None:
     was: Verdict | None = None
     for one, (state, verdict) in zip(history, after(history, policy), strict=True):
@@ -148,7 +160,7 @@ def test_shifts_and_exposure_alone_never_make_an_embedder_stale(
 
 @settings(max_examples=30)
 @given(history=histories(), policy=POLICIES)
-def test_channels_do_not_touch_each_other(history: list[Observation], policy: WatchPolicy) -> None:
+def test_channels_do_not_touch_each_other(history: list[Observation], policy: AnyWatch) -> None:
     whole = after(history, policy)[-1][0]
     for name in BINNED:
         alone = [

@@ -128,6 +128,26 @@ def test_a_bet_wins_nothing_on_average_where_the_mean_is_not_below(
         assert wealth == pytest.approx(1)
 
 
+@pytest.mark.parametrize("share", [0.25, 0.1])
+def test_a_bet_that_knows_the_highest_score_wins_nothing_on_average_either(share: float) -> None:
+    chances = {-1.0: share, 0.0: 1 - share}
+    at = int(np.flatnonzero(np.isclose(GRID, -0.25))[0])
+    wealth = 0.0
+    for scores in itertools.product(chances, repeat=6):
+        likely = prod(chances[score] for score in scores)
+        bets = scored(scored(Bets(), scores[:2], most=0.0), scores[2:], most=0.0)
+        wealth += likely * float(evidence(np.array(bets.log_less), 2)[at])
+    assert wealth <= 1 + 1e-12
+    if share == 0.25:
+        assert wealth == pytest.approx(1)
+
+
+def test_where_no_score_is_above_0_few_are_enough() -> None:
+    few = [-1.0, 0.0, -1.0, -1.0, -0.5, -1.0, 0.0, -1.0, -1.0, -0.5, -1.0, -1.0]
+    assert against(scored(Bets(), few), -0.1) < 10
+    assert against(scored(Bets(), few, most=0.0), -0.1) > 100
+
+
 def test_bets_are_the_formula_of_one_score_after_another() -> None:
     eps = 0.02
     drops = [0.4, 0.0, 1.0, -0.2, 0.3]
@@ -185,6 +205,8 @@ def test_a_limit_between_two_points_is_held_to_the_lower_one() -> None:
 def test_a_score_that_cannot_be_is_refused(score: float) -> None:
     with pytest.raises(ValueError, match="lie in"):
         scored(Bets(), [0.0, score])
+    with pytest.raises(ValueError, match=r"lie in \[-1, 0\]"):
+        scored(Bets(), [0.01], most=0.0)
 
 
 @pytest.mark.parametrize("bin_", [-1, 3])

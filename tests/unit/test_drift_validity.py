@@ -36,13 +36,13 @@ def binned(rng: Rng, first: int, share: Callable[[int], np.ndarray], items: int 
     return first_alarm(evidence)
 
 
-def bet(rng: Rng, draw: Callable[[int], np.ndarray], limit: float) -> int | None:
+def bet(rng: Rng, draw: Callable[[int], np.ndarray], limit: float, most: float = 1.0) -> int | None:
     bets, number = Bets(), -1
 
     def evidence() -> float:
         nonlocal bets, number
         number += 1
-        bets = scored(bets, draw(number).tolist())
+        bets = scored(bets, draw(number).tolist(), most=most)
         return against(bets, limit)
 
     return first_alarm(evidence)
@@ -102,6 +102,30 @@ def test_rare_losses_that_make_up_for_many_small_gains_are_no_loss() -> None:
 
     alarms = sum(bet(rng, draw, 0.0) is not None for _ in range(STREAMS))
     assert alarms / STREAMS <= ALLOWED
+
+
+@pytest.mark.parametrize("sizes", [(1.0,), (0.2, 1.0)])
+def test_a_generator_that_overrides_as_often_as_it_may_is_seldom_called_stale(
+    sizes: tuple[float, ...],
+) -> None:
+    rng = np.random.default_rng(8)
+    share = 0.1 / np.mean(sizes)
+
+    def draw(_: int) -> np.ndarray:
+        return -np.where(rng.random(5) < share, rng.choice(sizes, 5), 0.0)
+
+    alarms = sum(bet(rng, draw, -0.1, 0.0) is not None for _ in range(STREAMS))
+    assert alarms / STREAMS <= ALLOWED
+
+
+def test_a_generator_that_overrides_often_is_found_in_a_few_documents() -> None:
+    rng = np.random.default_rng(9)
+
+    def draw(_: int) -> np.ndarray:
+        return -np.where(rng.random(5) < 0.7, 1.0, 0.0)
+
+    found = [bet(rng, draw, -0.1, 0.0) for _ in range(30)]
+    assert all(look is not None and look <= 3 for look in found)
 
 
 def test_a_model_that_is_worth_less_is_found() -> None:
