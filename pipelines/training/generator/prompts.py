@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
 
 from pipelines.training.records import digest
 from pipelines.training.texts import embedded
@@ -15,11 +14,8 @@ _RULES = (
 )
 
 
-class Message(TypedDict):
-    """One turn, as chat templates take it."""
-
-    role: Literal["user", "assistant"]
-    content: str
+Message = dict[str, str]
+"""One turn, as chat templates take it: ``role`` (user or assistant) and ``content``."""
 
 
 def messages(
