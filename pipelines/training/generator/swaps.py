@@ -9,8 +9,8 @@ _NUMBER = re.compile(r"\d+")
 def other_value(fact: str, key: str) -> str | None:
     """A fact with other numbers, which hang on the fact and a key alone; None without a number.
 
-    The first digit of each number that is not 0 is another one, never a larger one where there are
-    smaller: 31 March does not become a day that no month has, nor 09:30 an hour that none has.
+    The last digit of each number that can be lowered is, and not to 0: 31 March does not become a
+    day that no month has, nor 09:30 a time that no day has.
 
     Args:
         fact: As it stands in an answer.
@@ -51,11 +51,10 @@ def _whole(fact: str) -> re.Pattern[str]:
 
 def _other_number(found: re.Match[str], key: str) -> str:
     number = found[0]
-    at = next((place for place, digit in enumerate(number) if digit in "123456789"), None)
-    if at is None:
-        return number
-    old = int(number[at])
-    choices = range(1, old) if old > 1 else range(2, 10)
+    lowered = [place for place, digit in enumerate(number) if digit in "23456789"]
+    if not lowered:  # 1 and 10 cannot be; 0 stays
+        return number.replace("1", "2", 1)
+    at = lowered[-1]
     drawn = blake2b(f"{found.start()} {key}".encode("utf-8", "surrogatepass"), digest_size=8)
-    new = choices[int.from_bytes(drawn.digest(), "big") % len(choices)]
+    new = 1 + int.from_bytes(drawn.digest(), "big") % (int(number[at]) - 1)
     return f"{number[:at]}{new}{number[at + 1 :]}"
