@@ -6,7 +6,7 @@ from typing import Any
 from pipelines.errors import Overtaken
 from pipelines.fill.records import Work
 from pipelines.knowledge import (
-    WITHHELD,
+    BESIDE,
     Publication,
     State,
     all_taken_down,
@@ -40,7 +40,7 @@ def switch(
         noted: What the row is to remember of the promotion.
 
     Raises:
-        Overtaken: A row since does more than withhold.
+        Overtaken: A row since does more than withhold, or let a generator serve.
     """
     store, name = work.store, f"pub-{work.run}"
     tag(store, name, filled)
@@ -49,10 +49,13 @@ def switch(
     while True:
         current = newest(store)
         since = publications(store, after=last.number)
-        if current is None or any(row.kind != WITHHELD for row in since):
+        if current is None or any(row.kind not in BESIDE for row in since):
             raise _overtaken()
         row = dataclasses.replace(
-            template, number=current.number + 1, withheld=_withheld(work, here, current)
+            template,
+            number=current.number + 1,
+            withheld=_withheld(work, here, current),
+            models=current.others | dict(work.wanted.serves),
         )
         # Asked last: whoever slept for longer than clean-ups wait finds out here.
         if not is_tagged(store, name, filled):
@@ -91,7 +94,6 @@ def _row(
         version=version,
         fingerprint=work.encoder.fingerprint,
         model=wanted.model,
-        models=last.others | dict(wanted.serves),
         restores=None,
         run=work.run,
         actor=wanted.actor,

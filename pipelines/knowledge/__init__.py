@@ -42,6 +42,9 @@ from pipelines.knowledge.holds import (
     strike_off,
 )
 from pipelines.knowledge.ledger import (
+    BESIDE,
+    GENERATORS,
+    WITHHELD,
     Publication,
     State,
     append,
@@ -108,7 +111,6 @@ from pipelines.knowledge.takedowns import (
 from pipelines.knowledge.usual import found_right, unusual
 from pipelines.knowledge.verdicts import VerdictRow, newest_verdict, record_verdict, verdicts
 from pipelines.knowledge.withdrawals import (
-    WITHHELD,
     Signed,
     follow_takedowns,
     still_unknown,
@@ -118,8 +120,10 @@ from pipelines.knowledge.withdrawals import (
 
 __all__ = [
     "ACCEPTED",
+    "BESIDE",
     "CLOSED",
     "DROPPED",
+    "GENERATORS",
     "OPEN",
     "WITHHELD",
     "AskedQuery",

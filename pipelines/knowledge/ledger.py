@@ -20,6 +20,15 @@ State = tuple[str, int]
 LARGEST = 2**63 - 1
 """A filter that names a larger number is an error of the table's."""
 
+WITHHELD = "withheld"
+"""The kind of rows that change nothing but what is withheld."""
+
+GENERATORS = "generators"
+"""The kind of rows that change nothing but which generators serve."""
+
+BESIDE = frozenset((WITHHELD, GENERATORS))
+"""Rows that leave the state as it is: whoever builds upon an earlier row is not overtaken by them."""
+
 MODELS = "data/models"
 """Below a project's folder: the weights of promoted versions."""
 
@@ -32,7 +41,7 @@ class Publication:
 
     number: int
     kind: str
-    """refresh, withheld, rollback, unpin, promotion or demotion."""
+    """refresh, withheld, generators, rollback, unpin, promotion or demotion."""
     at: datetime
     generation: str
     """The chunk table."""

@@ -5,14 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from pipelines.knowledge.generation import published_documents
-from pipelines.knowledge.ledger import Publication, State, insert_until_won
+from pipelines.knowledge.ledger import WITHHELD, Publication, State, insert_until_won
 from pipelines.knowledge.memory import Known
 from pipelines.knowledge.store import Store
 from pipelines.knowledge.takedowns import all_taken_down, open_takedowns, take_down
 from pipelines.planning import Found, Published, Rules, TakenDown, withheld_uris
-
-WITHHELD = "withheld"
-"""The kind of rows that change nothing but what is withheld."""
 
 
 def withheld_of(

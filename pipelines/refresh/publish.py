@@ -8,7 +8,7 @@ from functools import partial
 from pipelines.errors import Overtaken
 from pipelines.ingest import Tally
 from pipelines.knowledge import (
-    WITHHELD,
+    BESIDE,
     Publication,
     Scan,
     State,
@@ -103,6 +103,8 @@ def _append(
             template,
             number=1 if current is None else current.number + 1,
             withheld=_withheld(context, seen, here, current),
+            # Since this run planned, a generator may have been promoted.
+            models={} if current is None else current.models,
         )
         # Asked last: whoever slept for longer than clean-ups wait finds out here.
         if not is_tagged(context.store, f"pub-{context.run}", candidate.state):
@@ -120,13 +122,13 @@ def _cleaned_away() -> Overtaken:
 
 
 def overtaken(context: Context, planned: Publication | None, current: Publication | None) -> bool:
-    """Whether the ledger has a row since that does more than withhold."""
+    """Whether the ledger has a row since that names another state, or might have."""
     if current is None or planned is None:
         return current is not planned
     if current.number == planned.number:
         return False
     since = publications(context.store, after=planned.number)
-    return any(row.kind != WITHHELD for row in since)
+    return any(row.kind not in BESIDE for row in since)
 
 
 def was_overtaken() -> Overtaken:
@@ -168,7 +170,6 @@ def _row(
         version=version,
         fingerprint=candidate.fingerprint,
         model=candidate.model,
-        models=seen.last.models if seen.last else {},
         restored=_still_restored(seen),
         run=context.run,
         actor=context.request.actor,

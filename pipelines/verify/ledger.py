@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pipelines.knowledge import Publication, State, Store, readable_states
+from pipelines.knowledge import BESIDE, Publication, State, Store, readable_states
 from pipelines.verify.report import Findings
 
 
@@ -49,7 +49,7 @@ def served_since(rows: Sequence[Publication]) -> Publication:
         if row.state != first.state and not promoted:
             break
         first, promoted = row, row.kind == "promotion"
-        if row.kind not in ("withheld", "unpin", "promotion"):
+        if row.kind not in (*BESIDE, "unpin", "promotion"):
             break
     return first
 
@@ -79,7 +79,7 @@ def _consistent(rows: Sequence[Publication], findings: Findings) -> None:
             detail = f"#{row.number} gives {row.generation} another embedder than the rows before"
             findings.add("ledger", "", detail)
         before = by_number.get(row.number - 1)
-        if row.kind in ("withheld", "unpin") and before and before.state != row.state:
+        if row.kind in (*BESIDE, "unpin") and before and before.state != row.state:
             findings.add("ledger", "", f"#{row.number} changes the state, and says {row.kind}")
         restored = None if row.restores is None else by_number.get(row.restores)
         if row.restores is not None and (restored is None or restored.state != row.state):
