@@ -39,7 +39,8 @@ def image_environment() -> dict[str, str]:
 def environment_of(service: str) -> dict[str, str]:
     """What a container is told, in the order of precedence."""
     told = image_environment()
-    for file in SERVICES[service].get("env_file", ()):
+    files = [one for one in SERVICES[service].get("env_file", ()) if not one.startswith("$")]
+    for file in files:  # the other one holds secrets and is no part of the project
         told |= {name: value or "" for name, value in dotenv_values(INFRA / file).items()}
     said = SERVICES[service].get("environment", {})
     return told | {name: filled(str(value), SECRETS) for name, value in said.items()}

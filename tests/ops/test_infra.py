@@ -120,10 +120,19 @@ def test_what_the_image_copies_is_there_and_reaches_the_build() -> None:
 
 def test_only_this_host_sees_the_server_unless_somebody_says_otherwise() -> None:
     published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
-    assert set(published) == {"server"}
+    assert set(published) == {"server", "receiver"}
     assert [filled(port, {}) for port in published["server"]] == ["127.0.0.1:4200:4200"]
+    assert [filled(port, {}) for port in published["receiver"]] == ["127.0.0.1:4280:4280"]
     assert COMPOSE["networks"]["database"] == {"internal": True}
-    assert "database" not in SERVICES["worker"]["networks"]
+    assert not [name for name in ("worker", "receiver") if "database" in SERVICES[name]["networks"]]
+
+
+def test_secrets_of_webhooks_are_for_the_receiver_alone_and_out_of_git() -> None:
+    file = "${STALEPROOF_HOOKS_SECRETS:-webhooks.example.env}"
+    having = [name for name, one in SERVICES.items() if file in one.get("env_file", ())]
+    assert having == ["receiver"]
+    assert {".env", "webhooks.env"} <= set((ROOT / ".gitignore").read_text().splitlines())
+    assert SERVICES["receiver"]["profiles"] == ["webhooks"]
 
 
 def test_secrets_are_demanded_and_named_in_the_example() -> None:
@@ -149,6 +158,7 @@ def test_everything_is_pinned_kept_watched_and_started_in_order() -> None:
         "server": {"postgres": "service_healthy"},
         "setup": {"server": "service_healthy"},
         "worker": {"server": "service_healthy", "setup": "service_completed_successfully"},
+        "receiver": {"server": "service_healthy", "setup": "service_completed_successfully"},
     }
     restarts = {name: one["restart"] for name, one in SERVICES.items()}
     assert restarts.pop("setup") == "no"
@@ -157,6 +167,7 @@ def test_everything_is_pinned_kept_watched_and_started_in_order() -> None:
     assert {name for name, one in SERVICES.items() if "test" in one.get("healthcheck", {})} == {
         "postgres",
         "worker",
+        "receiver",
     }
     named = {v.split(":")[0] for one in SERVICES.values() for v in one.get("volumes", ())}
     assert named - {"${STALEPROOF_PROJECT"} == set(COMPOSE["volumes"])
@@ -177,7 +188,14 @@ def test_compose_renders_it_and_refuses_it_without_secrets(tmp_path: Path) -> No
         pytest.skip("neither docker compose nor docker-compose is here")
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     for program in programs:
-        command = [*program, "--file", str(INFRA / "compose.yaml"), "config"]
+        command = [
+            *program,
+            "--file",
+            str(INFRA / "compose.yaml"),
+            "--profile",
+            "webhooks",
+            "config",
+        ]
         done = run_in(tmp_path, command, bare | SECRETS)
         assert done.returncode == 0, done.stderr
         rendered = yaml.safe_load(done.stdout)["services"]

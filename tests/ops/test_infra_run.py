@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from flows.ops.declared import read_deployments
@@ -20,6 +22,8 @@ from flows.ops.environment import MARK
 from flows.ops.processes import reap
 from flows.ops.rest import Api
 from flows.ops.starter import prefect_yaml
+from flows.webhook.signing import sign
+from pipelines.inbox import inbox_of
 from tests.compose_file import SECRETS, SERVICES, environment_of, instructions
 from tests.machine import free_port, wait_until
 from tests.postgres import postgres
@@ -28,6 +32,14 @@ from tests.project import Project
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 BIN = Path(sys.executable).parent
+SECRET = "of-an-endpoint"  # noqa: S105 - of this test
+ENDPOINT = """
+[[webhook.endpoints]]
+name = "docs"
+kind = "hmac"
+source = "docs"
+secret_env = "HOOK_SECRET"
+"""
 DATABASE = "prefect:abc123@postgres:5432/prefect"
 
 
@@ -47,12 +59,16 @@ class Host:
         told["PREFECT_HOME"] += f"-{service}"  # a volume each
         if "STALEPROOF_SERVER__HOST" in told:
             told["STALEPROOF_SERVER__HOST"] = "127.0.0.1"
-        return told | {
-            "PREFECT_WORKER_WEBSERVER_PORT": self.here("8080"),
-            "PATH": f"{BIN}:/usr/bin:/bin",
-            "PYTHONPATH": os.environ["PYTHONPATH"],  # a connection to another machine fails
-            MARK: str(self.root),
-        }
+        return (
+            told
+            | {
+                "PREFECT_WORKER_WEBSERVER_PORT": self.here("8080"),
+                "PATH": f"{BIN}:/usr/bin:/bin",
+                "PYTHONPATH": os.environ["PYTHONPATH"],  # a connection to another machine fails
+                MARK: str(self.root),
+            }
+            | ({"HOOK_SECRET": SECRET} if service == "receiver" else {})
+        )
 
     def run(self, service: str, command: list[str], code: int = 0) -> str:
         done = subprocess.run(
@@ -113,15 +129,22 @@ def contents(folder: Path) -> dict[str, bytes]:
 def host(tmp_path: Path) -> Iterator[Host]:
     project = Project(tmp_path / "project")
     project.write("a.md", "# A\n\nAll quokkas get leave in the month of May.\n")
-    project.configure()
+    project.configure(more=ENDPOINT)
     text = prefect_yaml(knowledge="kb", config="staleproof.toml")
     (project.root / "prefect.yaml").write_text(text)
-    for place in ("models", "prefect-server", "prefect-setup", "prefect-worker", "store"):
+    for place in (
+        "models",
+        "prefect-server",
+        "prefect-setup",
+        "prefect-worker",
+        "prefect-receiver",
+        "store",
+    ):
         (tmp_path / "var" / place).mkdir(parents=True)
     with ExitStack() as left:
         database = left.enter_context(postgres())
         left.callback(reap, str(tmp_path), 10)
-        port, health = str(free_port()), str(free_port())
+        port, health, hooks = (str(free_port()) for _ in range(3))
         yield Host(
             tmp_path,
             {
@@ -129,6 +152,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
                 "http://server": "http://127.0.0.1",
                 "0.0.0.0": "127.0.0.1",  # noqa: S104 - not bound
                 "4200": port,
+                "4280": hooks,
                 "8080": health,
                 "/project": str(project.root),
                 "/var/lib/staleproof": str(tmp_path / "var"),
@@ -154,14 +178,27 @@ def test_services_start_in_their_order_and_a_refresh_runs_without_writing_to_the
             )
             hits = json.loads(host.run("worker", shlex.split("staleproof search leave --json")))
             assert [hit["uri"] for hit in hits["hits"]] == ["docs/a.md"]
-            examined = json.loads(host.run("worker", ["staleproof", "doctor", "--json"]))
+            with host.started("receiver", SERVICES["receiver"]["healthcheck"]["test"][1:]):
+                delivered(host)
+                examined = json.loads(host.run("receiver", ["staleproof", "doctor", "--json"]))
     states = {check["name"]: check["state"] for check in examined["checks"]}
-    on_server = ("server", "work pool", "deployments", "automations", "schedules")
+    on_server = ("server", "work pool", "deployments", "automations", "schedules", "receiver")
     assert {name: states[name] for name in on_server} == dict.fromkeys(on_server, "ok")
     assert "error" not in states.values()
     assert "admin:pw" not in json.dumps(examined)
     assert contents(project) == before
     assert (host.root / "var" / "store" / "publications.lance").is_dir()
+
+
+def delivered(host: Host) -> None:
+    """A signed delivery is a run of the worker, which looks at the source."""
+    inbox = inbox_of(str(host.root / "var" / "store"))
+    headers = sign("hmac", SECRET, b"{}", id="one", now=datetime.now(UTC))
+    answer = httpx.post(
+        host.here("http://127.0.0.1:4280/hooks/docs"), content=b"{}", headers=headers
+    )
+    assert answer.status_code == 202
+    wait_until(lambda: not inbox.waiting(), seconds=240, said=lambda: "nobody looks at it")
 
 
 def refreshed(api: Api) -> None:
