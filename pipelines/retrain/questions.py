@@ -1,8 +1,7 @@
 """Questions and pairs of people's own, of which only those stay whose documents may be learned."""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -12,11 +11,13 @@ from pipelines.config import Config, EmbedderModel
 from pipelines.errors import ConfigError
 from pipelines.knowledge import Store, logged_queries
 from pipelines.quality.canaries import read_canaries
+from pipelines.retrain.given import given_text, read_given
 from pipelines.retrain.quotes import quoting
 from pipelines.training import GeneralPair, OwnPair, Question
 from pipelines.training.records import digest
 
-T = TypeVar("T")
+_HINT = 'A line is {"question": ..., "passage": ...}.'
+
 P = TypeVar("P", Question, OwnPair, GeneralPair)
 
 
@@ -137,7 +138,9 @@ def _own(
     left_out: Counter[str],
 ) -> Iterator[OwnPair]:
     for name in model.pairs:
-        for pair in _read(config.root / name, f"[[models]] pairs: {name}", _own_pair):
+        for pair in read_given(
+            config.root / name, f"[[models]] pairs: {name}", _own_pair, hint=_HINT
+        ):
             if pair.document and pair.document not in ids:
                 left_out["own pairs of documents that may not be learned from"] += 1
             else:
@@ -156,41 +159,14 @@ def general_set(config: Config, model: EmbedderModel) -> tuple[GeneralPair, ...]
     else:
         path = Path(str(files("pipelines.training") / "general.jsonl"))
         name = "the built-in general set"
-    return tuple(_read(path, name, _general_pair))
+    return tuple(read_given(path, name, _general_pair, hint=_HINT))
 
 
 def _own_pair(said: Mapping[str, Any]) -> OwnPair:
-    return OwnPair(_text(said, "question"), _text(said, "passage"), str(said.get("document") or ""))
+    return OwnPair(
+        given_text(said, "question"), given_text(said, "passage"), str(said.get("document") or "")
+    )
 
 
 def _general_pair(said: Mapping[str, Any]) -> GeneralPair:
-    return GeneralPair(_text(said, "question"), _text(said, "passage"))
-
-
-def _text(said: Mapping[str, Any], key: str) -> str:
-    value = said.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{key} is missing or not a text")
-    value.encode()  # half a surrogate pair is no text
-    return value
-
-
-def _read(path: Path, name: str, make: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name} cannot be read: {error}.") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            said = json.loads(line)
-            if not isinstance(said, dict):
-                raise ValueError("it is not an object")
-            made = make(said)
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(
-                f"{name}, line {number}: {error}.",
-                hint='A line is {"question": ..., "passage": ...}.',
-            ) from error
-        yield made
+    return GeneralPair(given_text(said, "question"), given_text(said, "passage"))

@@ -1,15 +1,13 @@
 """Writes everything that a training needs from outside into one folder: after it, nothing is asked."""
 
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipelines.config import Config, GeneratorModel, ModelConfig
-from pipelines.embedding import fingerprint, locate_model
-from pipelines.embedding.weights import BUILT_IN
+from pipelines.config import Config, ModelConfig
 from pipelines.errors import PublicationNotFound
 from pipelines.knowledge import (
     Publication,
@@ -21,16 +19,16 @@ from pipelines.knowledge import (
     source_time,
 )
 from pipelines.planning import Published
-from pipelines.registry import Version, checkout_model, checkout_path, find_version
+from pipelines.registry import Version, checkout_path
 from pipelines.retrain.allowed import Allowed, allowed_documents
+from pipelines.retrain.asked import PublishedNow, given_parts
 from pipelines.retrain.ids import Former, needs_texts, stable_ids
-from pipelines.retrain.questions import Asked, read_asked
+from pipelines.retrain.weights import MANIFEST as MANIFEST
+from pipelines.retrain.weights import compared_weights
 from pipelines.training import (
-    Champion,
     Facts,
     Parts,
     Snapshot,
-    Weights,
     documents_schema,
     passages_schema,
     write_snapshot,
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 FOLDER = "data/training/{model}/snapshot"
 """In the tree of a version."""
-MANIFEST = "data/training/{model}/dataset/manifest.jsonl"
 
 _COLUMNS = [
     "uri", "position", "heading_path", "title", "prefix", "text", "text_hash", "content_hash",
@@ -56,7 +53,6 @@ class Taken:
     snapshot: Snapshot
     publication: Publication
     allowed: Allowed
-    asked: Asked
 
 
 def newest_publication(config: Config) -> tuple[Store, Publication]:
@@ -112,17 +108,8 @@ def take_snapshot(
         allowed = allowed_documents(config, store, last, domains=model.domains, now=now)
         rows = rows_of(store, last.state, sorted(allowed.documents), columns=_COLUMNS)
         ids = _ids(config, former, allowed, rows, Path(scratch))
-        if isinstance(model, GeneratorModel):
-            raise NotImplementedError
-        asked = read_asked(
-            config,
-            model,
-            store,
-            ids=ids,
-            forbidden=_forbidden(store, last, allowed.left_out),
-            permitted=rows["text"].to_pylist(),
-        )
-        facts, weights = _weights(config, model, last, Path(scratch))
+        left_out, asked = given_parts(config, model, store, PublishedNow(last, allowed, ids, rows))
+        facts, weights = compared_weights(config, model, last, Path(scratch))
         snapshot = write_snapshot(
             folder,
             Facts(
@@ -134,19 +121,17 @@ def take_snapshot(
                 # what a run that was stopped has trained is found again.
                 run=last.run,
                 created_at=last.at,
-                left_out=allowed.counted | dict(asked.left_out),
+                left_out=allowed.counted | left_out,
                 **facts,
             ),
             Parts(
                 documents=_documents(allowed.documents, ids),
                 passages=_passages(allowed.documents, ids, rows),
-                questions=asked.questions,
-                own_pairs=asked.own_pairs,
-                general=asked.general,
+                **asked,
                 **weights,
             ),
         )
-    return Taken(snapshot, last, allowed, asked)
+    return Taken(snapshot, last, allowed)
 
 
 def _ids(
@@ -189,40 +174,6 @@ def _texts(rows: "pa.Table", key: str) -> dict[str, set[str]]:
     for name, text in zip(rows[key].to_pylist(), rows["text_hash"].to_pylist(), strict=True):
         found.setdefault(name, set()).add(text)
     return found
-
-
-def _forbidden(store: Store, last: Publication, left_out: Collection[str]) -> list[str]:
-    """The passages of published documents that may not be learned from."""
-    rows = rows_of(store, last.state, sorted(left_out), columns=["text"])
-    texts: list[str] = rows["text"].to_pylist()
-    return texts
-
-
-def _weights(
-    config: Config, model: ModelConfig, last: Publication, scratch: Path
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Base and champion by name and fingerprint, and the folders of those that do not come along."""
-    base = locate_model(model.base, root=config.root)
-    base_print = fingerprint(base)
-    facts: dict[str, Any] = {
-        "base": Weights(model.base, base_print),
-        "champion": Champion(None, base_print),
-    }
-    built_in = model.base in (BUILT_IN, f"sentence-transformers/{BUILT_IN}")
-    folders: dict[str, Any] = {"base_folder": None if built_in else base}
-    if last.fingerprint == base_print:
-        return facts, folders
-    serving = last.models.get(model.name)
-    facts["champion"] = Champion(serving, last.fingerprint)
-    manifest = scratch / "manifest.jsonl"
-    if serving is not None:
-        version = find_version(config.root, model.name, serving)
-        champion = checkout_model(config.root, version, scratch / "champion")
-        checkout_path(config.root, version, MANIFEST.format(model=model.name), manifest)
-    else:  # the store has another embedder than this model starts from: that is what it must beat
-        champion = locate_model(last.model, root=config.root)
-        manifest.touch()
-    return facts, folders | {"champion_folder": champion, "champion_manifest": manifest}
 
 
 def _documents(documents: Mapping[str, Published], ids: Mapping[str, str]) -> "pa.Table":

@@ -84,6 +84,7 @@ def write_snapshot(folder: Path, facts: Facts, parts: Parts) -> Snapshot:
                 "own_pairs": len(parts.own_pairs),
                 "general": len(parts.general) + len(parts.general_texts),
                 "voice": len(parts.voice),
+                "without_evidence": sum(not one.documents for one in parts.voice),
             },
         }
         text = json.dumps(about, indent=2, sort_keys=True, ensure_ascii=False)

@@ -225,7 +225,7 @@ def test_publication_is_held_while_it_is_read_and_let_go_after(
     tags = project.store.table(last.generation).tags
     seen: list[set[str]] = []
     monkeypatch.setattr(
-        "pipelines.retrain.snapshot.read_asked",
+        "pipelines.retrain.asked.read_asked",
         lambda *_, **__: seen.append(set(tags.list())) or pytest.fail("stopped in the middle"),
     )
     with pytest.raises(pytest.fail.Exception):
