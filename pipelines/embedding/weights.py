@@ -1,6 +1,5 @@
 """From the name of a model to the verified folder that holds it, and what identifies it."""
 
-import functools
 import hashlib
 import json
 import os
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import quiet
+from pipelines.embedding.contents import file_hash, meaningful
 from pipelines.embedding.layout import Layout, Module, read_layout
 from pipelines.errors import ConfigError
 
@@ -19,7 +19,6 @@ BUILT_IN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 # No pickles: loading one runs the code in it.
 _FROM_HUB = ["*.safetensors", "*.json", "*.txt", "*.model"]
 _NOT_FROM_HUB = ["onnx/*", "openvino/*"]
-_MEANINGLESS = {"name_or_path", "transformers_version", "is_local", "local_files_only"}
 
 
 def locate_model(model: str, *, root: Path) -> Path:
@@ -60,7 +59,7 @@ def verify_weights(file: Path, expected: str) -> None:
     Raises:
         ConfigError: The file's SHA-256 is another, or there is no such file.
     """
-    found = _sha256(file) if file.is_file() else "missing"
+    found = file_hash(file) if file.is_file() else "missing"
     if found != expected:
         raise ConfigError(
             f"[embedder] model: {file.name} of the built-in model has SHA-256 {found}, "
@@ -89,8 +88,8 @@ def fingerprint(folder: Path) -> str:
 def _facts(layout: Layout) -> dict[str, Any]:
     return {
         "modules": [_module_facts(module) for module in layout.modules],
-        "tokenizer": _sha256(layout.tokenizer),
-        "tokenizer_config": _meaningful(layout.tokenizer_config),
+        "tokenizer": file_hash(layout.tokenizer),
+        "tokenizer_config": meaningful(layout.tokenizer_config),
         "lower_case": layout.lower_case,
         "prompts": {"document": layout.document_prompt, "query": layout.query_prompt},
         "max_tokens": layout.max_tokens,
@@ -103,31 +102,9 @@ def _facts(layout: Layout) -> dict[str, Any]:
 def _module_facts(module: Module) -> dict[str, Any]:
     return {
         "kind": module.kind,
-        "config": _meaningful(module.config),
-        "weights": sorted(_sha256(file) for file in module.weights),
+        "config": meaningful(module.config),
+        "weights": sorted(file_hash(file) for file in module.weights),
     }
-
-
-def _meaningful(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without the names, paths and versions that savers leave in it."""
-    return {
-        key: _meaningful(value) if isinstance(value, dict) else value
-        for key, value in config.items()
-        if key not in _MEANINGLESS and not key.startswith("_")
-    }
-
-
-def _sha256(file: Path) -> str:
-    status = file.stat()
-    return _hash_unchanged(file, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=64)
-def _hash_unchanged(file: Path, size: int, mtime_ns: int) -> str:
-    """Verifying and fingerprinting read the same 90 MB; once is enough in one process."""
-    del size, mtime_ns
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _built_in() -> Path:

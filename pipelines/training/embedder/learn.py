@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.embedding import fingerprint
-from pipelines.training.embedder.model import base_folder, make_repeatable, open_model
+from pipelines.training.embedder.model import base_folder, open_model
 from pipelines.training.measured import write_measured
 from pipelines.training.params import Params
 from pipelines.training.places import Place
 from pipelines.training.progress import Steps
+from pipelines.training.repeatable import make_repeatable, usable_precision
 from pipelines.training.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def learn(place: Place, snapshot: Snapshot, params: Params) -> None:
         "pairs": len(pairs),
         "steps": trainer.state.global_step,
         "loss": round(losses[-1]["loss"], _DIGITS),
-        "precision": _precision(params),
+        "precision": usable_precision(params.precision),
     }
     text = json.dumps(figures, indent=2, sort_keys=True)
     (place.folder / "train.json").write_text(text + "\n", encoding="utf-8")
@@ -126,7 +127,7 @@ def _arguments(
         per_device_train_batch_size=params.batch_size,
         learning_rate=params.learning_rate,
         warmup_steps=params.warmup,  # below 1: a share of all steps
-        bf16=_precision(params) == "bfloat16",
+        bf16=usable_precision(params.precision) == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
         seed=params.seed,
         data_seed=params.seed,
@@ -148,20 +149,6 @@ def _prompts(model: "SentenceTransformer", pairs: "Dataset") -> dict[str, str] |
     query = known.get("query", "")
     wanted = {name: query if name == "anchor" else passage for name in pairs.column_names}
     return wanted if any(wanted.values()) else None
-
-
-def _precision(params: Params) -> str:
-    """As asked where the processor has it, else float32."""
-    import torch
-
-    if params.precision == "float32":
-        return "float32"
-    if torch.cuda.is_available():
-        has = torch.cuda.is_bf16_supported()
-    else:
-        known = torch.cpu.get_capabilities()
-        has = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
-    return "bfloat16" if has else "float32"
 
 
 def _save(model: "SentenceTransformer", folder: Path, base: str) -> None:

@@ -1,17 +1,14 @@
-"""Loads an embedder the same way in every stage, and makes it repeat itself bit by bit."""
+"""Loads an embedder the same way in every stage."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines import quiet
 from pipelines.embedding import fingerprint, load_encoder, load_model, locate_model
 from pipelines.errors import TrainingError
 from pipelines.records import Vectors
-from pipelines.training.params import Params
 from pipelines.training.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -34,19 +31,6 @@ def base_folder(snapshot: Snapshot) -> Path:
             hint="Install the versions in constraints.txt, or retrain from a new snapshot.",
         )
     return folder
-
-
-def make_repeatable(params: Params) -> None:
-    """The same bytes from the same input: fixed seed and threads, no operation that guesses."""
-    # Read when CUDA starts, so before torch.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    quiet.silence()
-    import torch
-    from transformers import set_seed
-
-    torch.set_num_threads(params.threads)
-    torch.use_deterministic_algorithms(True)
-    set_seed(params.seed)
 
 
 def open_model(folder: Path, *, max_tokens: int | None = None) -> "SentenceTransformer":

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from pipelines.training.embedder.model import (
     base_folder,
-    make_repeatable,
     open_model,
     passage_vectors,
     question_vectors,
@@ -19,6 +18,7 @@ from pipelines.training.embedder.model import (
 from pipelines.training.pairs import Pair
 from pipelines.training.params import Params
 from pipelines.training.progress import Steps
+from pipelines.training.repeatable import make_repeatable
 from pipelines.training.snapshot import Snapshot
 
 MARGIN = 0.95

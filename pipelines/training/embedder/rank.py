@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from pipelines.records import Vectors
 from pipelines.training.embedder.model import (
-    make_repeatable,
     open_model,
     passage_vectors,
     question_vectors,
@@ -22,6 +21,7 @@ from pipelines.training.params import Params
 from pipelines.training.progress import Steps
 from pipelines.training.questions import Asked
 from pipelines.training.records import digest
+from pipelines.training.repeatable import make_repeatable
 from pipelines.training.snapshot import Snapshot
 from pipelines.training.split import is_held_out
 from pipelines.training.texts import body, embedded

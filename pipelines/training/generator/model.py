@@ -1,0 +1,92 @@
+"""Loads a generator, a base and perhaps an adapter on it, the same way wherever it is used."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import quiet
+from pipelines.training.repeatable import usable_precision
+
+if TYPE_CHECKING:
+    import torch
+
+Message = Mapping[str, str]
+"""``role`` (system, user or assistant) and ``content`` of one turn of a chat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A generator in memory."""
+
+    model: Any
+    """Of transformers; with an adapter, of peft: ``with model.disable_adapter():`` is the base."""
+    tokenizer: Any
+    """Pads on the left, so that all answers of a batch begin at the same place."""
+
+    @property
+    def device(self) -> "torch.device":
+        """Where it computes."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    @property
+    def end(self) -> int:
+        """The token that ends an answer."""
+        return int(self.tokenizer.eos_token_id)
+
+    def prompt_tokens(self, messages: Sequence[Message]) -> list[int]:
+        """The chat as the model reads it, up to where its answer begins."""
+        tokens: list[int] = self.tokenizer.apply_chat_template(
+            [dict(one) for one in messages], add_generation_prompt=True, return_dict=False
+        )
+        return tokens
+
+    def text_tokens(self, text: str) -> list[int]:
+        """A text by itself, without the tokens that a tokenizer puts around one."""
+        tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tokens
+
+
+def open_generator(
+    base: Path, *, adapter: Path | None = None, precision: str = "bfloat16"
+) -> Opened:
+    """Load a base and an adapter on it, ready to answer; on a GPU where there is one.
+
+    Args:
+        base: Folder of ``locate_base``.
+        adapter: Folder of an adapter of that base, or None.
+        precision: Of the base's weights: ``bfloat16`` where the processor has it, or ``float32``.
+            An adapter's are float32.
+    """
+    quiet.silence()
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        base,
+        dtype=getattr(torch, usable_precision(precision)),
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    if adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter, is_trainable=False)
+    if torch.cuda.is_available():
+        model = model.to("cuda")
+    return Opened(model.eval(), open_tokenizer(base))
+
+
+def open_tokenizer(base: Path) -> Any:
+    """The tokenizer of a base: pads on the left, and never with the token that ends an answer."""
+    quiet.silence()
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(
+        base, trust_remote_code=False, local_files_only=True, padding_side="left"
+    )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer
