@@ -140,7 +140,8 @@ def _demote(config: Config, subject: str, reason: str, signed: Signed) -> Decide
     done = demote_model(config, subject, signed=signed)
     mend_stages(config)
     return Decided(
-        f"{done.serves} serves again, in publication #{done.publication}.", needs_refresh=True
+        f"{done.serves} serves again, in publication #{done.publication}.",
+        needs_refresh=done.kind == "embedder",
     )
 
 

@@ -6,6 +6,7 @@ StaleproofError
 ├── AccessDenied           the reader holds none of the labels that a document asks for
 ├── AuditFailed            a candidate is not what it should be; it is not published
 ├── TrainingError          a snapshot, a training or an evaluation is not what it should be
+├── TrialFailed            a generator that was to serve cannot be loaded, or does not answer as it did
 ├── ServerFailed           the Prefect server or its worker cannot start, or does not stay up
 ├── ServerUnavailable *    the Prefect server cannot be reached now
 ├── RegistryError
@@ -82,6 +83,10 @@ class AuditFailed(StaleproofError):
 
 class TrainingError(StaleproofError):
     """A model could not be trained or evaluated; the one that serves goes on serving."""
+
+
+class TrialFailed(StaleproofError):
+    """A generator cannot be loaded, or does not answer as it did; what serves goes on serving."""
 
 
 class ServerFailed(StaleproofError):

@@ -257,14 +257,27 @@ def show_promoted(console: Console, data: dict[str, Any], now: datetime) -> None
         if data["fill"] is None:  # the gate's; what the audit refuses no override lets in
             override = f'staleproof promote {name} --override --reason "..."'
             console.print(f"To let it in all the same: {override}", soft_wrap=True)
-    elif data["fill"] is None:
+    elif data["fill"] is None and data["trial"] is None:
         console.print(f"{name} serves already, in publication #{data['publication']}.")
     else:
         against = ", against the gate" if data["overridden"] else ""
         console.print(f"{name} serves{against}, in publication #{data['publication']}.")
-        show_filled(console, data["fill"], now)
+        if data["fill"] is not None:
+            show_filled(console, data["fill"], now)
+        else:
+            _show_tried(console, data)
         console.print(f"To take it back: staleproof demote {data['model']}")
     show_attention(console, data["attention"])
+
+
+def _show_tried(console: Console, data: dict[str, Any]) -> None:
+    """What a fresh process made of a generator, and how servers are told."""
+    asked, held = data["trial"]["asked"], data["trial"]["held"]
+    console.print(f"Loaded by a fresh process, which answered {held} of {asked} prompts in form.")
+    console.print(
+        f"For a server: staleproof models export {data['model']} {data['version']} --to FOLDER",
+        soft_wrap=True,
+    )
 
 
 def show_filled(console: Console, data: dict[str, Any], now: datetime) -> None:
@@ -292,9 +305,10 @@ def _share(value: float | None) -> str:
 def show_demoted(console: Console, data: dict[str, Any], now: datetime) -> None:
     """Who serves now, and how far behind the index is."""
     del now
+    index = f" (the index of #{data['restores']})" if data["kind"] == "embedder" else ""
     console.print(
         f"{data['model']} {data['version']} no longer serves; {data['serves']} does, in"
-        f" publication #{data['publication']} (the index of #{data['restores']})."
+        f" publication #{data['publication']}{index}."
     )
     missing = [f"{count:,} {kind}" for kind, count in data["behind"].items() if count]
     if missing:

@@ -1,4 +1,4 @@
-"""Goes back to the former embedder and its index, by one row."""
+"""Goes back to the version before, by one row: of an embedder with its index, of a generator alone."""
 
 import time
 from collections.abc import Mapping
@@ -18,31 +18,47 @@ from pipelines.knowledge import (
     readable_states,
 )
 from pipelines.planning import Published
-from pipelines.promote.records import Demoted
+from pipelines.promote.records import Demoted, Registry
+from pipelines.promote.unseat import demote_generator
 
 DEMOTION = "demotion"
 """The kind of rows that go back to the former generation."""
 
 
-def demote_model(config: Config, model: str, *, signed: Signed, write: Write = directly) -> Demoted:
-    """Makes the embedder before this one serve again, on its own index. Embeds nothing, at once.
+def demote_model(
+    config: Config,
+    model: str,
+    *,
+    signed: Signed,
+    write: Write = directly,
+    registry: Registry | None = None,
+) -> Demoted:
+    """Makes the version before this one serve again, at once; embeds nothing.
 
-    What may not be seen today stays unseen. It pins nothing: the next refresh adds what was
-    published since.
+    An embedder brings its own index along: the next refresh adds what was published since, and what
+    may not be seen today stays unseen. Of a generator nothing but its name changes. It pins nothing.
 
     Args:
         config: The configuration.
         model: The one that serves and is to go.
         signed: Who does it, when, in which run.
         write: The store's write verbs.
+        registry: Where the weights of a generator are.
 
     Raises:
         UnknownName: There is no such model, or none of its versions serves.
         PublicationNotFound: The former index is gone.
+        RegistryError: The weights of the former generator cannot be had.
     """
-    started = time.perf_counter()
-    config.model(model)
+    settings = config.model(model)
     store, _ = published_store(config, write=write)
+    if settings.kind == "generator":
+        return demote_generator(config, settings, store, signed=signed, registry=registry)
+    return _demote_embedder(config, model, store, signed)
+
+
+def _demote_embedder(config: Config, model: str, store: Store, signed: Signed) -> Demoted:
+    started = time.perf_counter()
 
     def choose(last: Publication) -> Publication:
         if model not in last.embedder:

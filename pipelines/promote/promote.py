@@ -1,9 +1,10 @@
-"""Promotes a version: its verdict, its weights, an index filled with it, one row, its stage."""
+"""Promotes a version: its verdict, its weights, an index or a trial, one row, its stage."""
 
 import contextlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,9 @@ from pipelines.config import Config
 from pipelines.errors import ConfigError, StaleproofError, UnknownName
 from pipelines.fill import SERVES, Filled, FillEstimate, Wanted, estimate_fill, fill_generation
 from pipelines.knowledge import Publication, model_folder, published_store
+from pipelines.promote.generator import Seated, seat_generator
 from pipelines.promote.records import VERDICT, Gate, Ports, Promoted, Request
+from pipelines.promote.trial import Tried
 from pipelines.records import Happened, Progress, Step, call, ignore
 from pipelines.registry import Version
 
@@ -30,7 +33,7 @@ def promote_model(
 ) -> Promoted:
     """Makes a version the one that serves, if the gate has let it in.
 
-    Stopped at any instant, the next call goes on where it was. Of the version that serves already
+    For an embedder an index is filled; a generator is tried by a process of its own. Stopped at any instant, the next call goes on where it was. Of the version that serves already
     only the weights and the stage are put in order.
 
     Args:
@@ -49,12 +52,13 @@ def promote_model(
         RefreshRunning: A refresh holds the lock for longer than this waits.
         Overtaken: Somebody else published meanwhile; nothing is lost.
         FillFailed: The version cannot be used for what is published.
+        TrialFailed: A generator cannot be loaded, or does not answer in the form asked for.
         RegistryError: Its weights cannot be had.
     """
     ports = ports or Ports()
     found = _asked_for(config, request, ports)
     last, gate = published_store(config)[1], read_gate(config, found, ports)
-    serves = last.embedder == {found.model: found.version}
+    serves = last.models.get(found.model) == found.version
     refused = _refused(request, last, found, gate)
     if refused is not None:
         _tell(config, on_event, "model.refused", found, {"why": refused})
@@ -70,25 +74,23 @@ def promote_model(
     step("check out", ports.registry.checkout_model, config.root, found, folder, retryable=True)
     with contextlib.suppress(OSError):
         os.utime(folder)  # maintenance sees that it is on its way in
-    filled = None
-    if not serves:
-        wanted = _wanted(found, gate, request)
-        filled = fill_generation(
-            config,
-            wanted=wanted,
-            now=now,
-            run_id=run_id,
-            step=step,
-            on_event=on_event,
-            ports=ports.fill,
-        )
-    return _ended(config, request, (found, gate), (last, filled), on_event, ports)
+    wanted = _wanted(found, gate, request)
+    run: dict[str, Any] = {"now": now, "run_id": run_id, "step": step, "on_event": on_event}
+    done = _Done(last.number, serves=True, reason=SERVES)
+    if not serves and config.model(found.model).kind == "generator":
+        seated = seat_generator(config, wanted, found, ports=ports, **run)
+        done = _seated(seated, last)
+    elif not serves:
+        done = _filled(fill_generation(config, wanted=wanted, ports=ports.fill, **run))
+    return _ended(config, request, (found, gate), done, on_event, ports)
 
 
 def estimate_promotion(
     config: Config, request: Request, *, now: datetime, ports: Ports | None = None
 ) -> FillEstimate:
     """What embedding everything with a version would take, at the most; fetches its weights.
+
+    Nothing is embedded for a generator.
 
     Raises:
         UnknownName: There is no such model, or no such version of it.
@@ -99,6 +101,8 @@ def estimate_promotion(
     found = _asked_for(config, request, ports)
     folder = config.root / model_folder(found.model, found.version)
     ports.registry.checkout_model(config.root, found, folder)
+    if config.model(found.model).kind == "generator":
+        return FillEstimate(documents=0, passages=0, tokens=0, seconds=0.0, cost=0.0)
     wanted = _wanted(found, None, request)
     return estimate_fill(config, wanted=wanted, now=now, ports=ports.fill)
 
@@ -140,7 +144,7 @@ def _asked_for(config: Config, request: Request, ports: Ports) -> Version:
 def _refused(
     request: Request, last: Publication, version: Version, gate: Gate | None
 ) -> str | None:
-    serves = last.embedder == {version.model: version.version}
+    serves = last.models.get(version.model) == version.version
     return None if serves or request.override else _refusal(gate)
 
 
@@ -168,32 +172,55 @@ def _wanted(version: Version, gate: Gate | None, request: Request) -> Wanted:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """How a version of either kind came to serve, or did not."""
+
+    publication: int
+    serves: bool
+    reason: str | None
+    switched: bool = False
+    """Whether it is this run's doing."""
+    filled: Filled | None = None
+    tried: Tried | None = None
+
+
+def _filled(filled: Filled) -> _Done:
+    return _Done(filled.publication, filled.serves, filled.reason, filled.switched, filled=filled)
+
+
+def _seated(seated: Seated, last: Publication) -> _Done:
+    row = seated.row
+    if row is None:
+        return _Done(last.number, serves=True, reason=SERVES, tried=seated.tried)
+    return _Done(row.number, serves=True, reason=None, switched=True, tried=seated.tried)
+
+
 def _ended(
     config: Config,
     request: Request,
     judged: tuple[Version, Gate | None],
-    done: tuple[Publication, Filled | None],
+    done: _Done,
     on_event: Callable[[Progress | Happened], None],
     ports: Ports,
 ) -> Promoted:
-    (version, gate), (last, filled) = judged, done
-    serves, stage = filled is None or filled.serves, None
-    if serves:
+    (version, gate), stage = judged, None
+    if done.serves:
         stage = _follow(config, version, ports)
-        if filled is not None and filled.switched:
-            _tell(config, on_event, "model.promoted", version, {"number": filled.publication})
+        if done.switched:
+            _tell(config, on_event, "model.promoted", version, {"number": done.publication})
     else:
-        why = filled.reason if filled else ""
-        _tell(config, on_event, "model.refused", version, {"why": why})
+        _tell(config, on_event, "model.refused", version, {"why": done.reason or ""})
     return Promoted(
         model=version.model,
         version=version.version,
-        publication=filled.publication if filled else last.number,
-        promoted=serves,
-        reason=filled.reason if filled else SERVES,
+        publication=done.publication,
+        promoted=done.serves,
+        reason=done.reason,
         gate=gate,
         overridden=request.override and _refusal(gate) is not None,
-        filled=filled,
+        filled=done.filled,
+        tried=done.tried,
         stage=stage,
     )
 

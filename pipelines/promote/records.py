@@ -8,6 +8,7 @@ from typing import Any
 from pipelines import registry
 from pipelines.fill import Filled
 from pipelines.fill import Ports as FillPorts
+from pipelines.promote.trial import Tried, try_elsewhere
 from pipelines.registry import Version
 
 VERDICT = "data/training/{model}/verdict.json"
@@ -23,6 +24,7 @@ class Registry:
     checkout_model: Callable[[Path, Version, Path], Path] = registry.checkout_model
     assign_champion: Callable[[Path, Version], bool] = registry.assign_champion
     champion: Callable[[Path, str], Version | None] = registry.champion
+    checkout_path: Callable[[Path, Version, str, Path], Path] = registry.checkout_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Ports:
 
     registry: Registry = field(default_factory=Registry)
     fill: FillPorts = field(default_factory=FillPorts)
+    try_out: Callable[[Path, Path], Tried] = try_elsewhere
+    """Has a generator answer: what ``trial.prepare`` made, and the folder of its weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,9 @@ class Promoted:
     """None where the version has no verdict."""
     overridden: bool = False
     filled: Filled | None = None
+    """Of an embedder."""
+    tried: Tried | None = None
+    """Of a generator."""
     stage: str | None = None
     """Why the stage tag does not follow yet; the next run mends it."""
 
@@ -101,6 +108,7 @@ class Promoted:
             "gate": gate,
             "overridden": self.overridden,
             "fill": self.filled.to_dict() if self.filled else None,
+            "trial": asdict(self.tried) if self.tried else None,
             "attention": list(self.attention),
         }
 
@@ -115,11 +123,13 @@ class Demoted:
     serves: str
     """The version that serves now; the name of its base where none does."""
     publication: int
-    restores: int
+    restores: int | None
+    """The publication that had it; None where none had, and the base of a generator serves."""
     withheld: int
     behind: dict[str, int]
     """Documents that the next refresh adds, changes and deletes."""
     seconds: float
+    kind: str = "embedder"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
