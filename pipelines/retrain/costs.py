@@ -1,73 +1,48 @@
 """What a retraining takes: its work is counted in tokens, its time known from former runs."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.training import Snapshot
-from pipelines.training.pairs import make_pairs
-from pipelines.training.params import AnyParams, GeneratorParams
+from pipelines.retrain.efforts import Effort
 
-LEARN_TOKENS_A_SECOND = 600.0
-"""Without a former run: MiniLM in float32 on two cores of a common machine."""
-ENCODE_TOKENS_A_SECOND = 3_000.0
 START_SECONDS = 60.0
 """Of DVC and of loading the libraries, in all stages together; what else is measured is beside it."""
-MODEL_COPIES = 6
-"""Of the weights in memory: weights, gradients, AdamW's two, and what one batch holds."""
 LIBRARIES_BYTES = 900_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
-    """The work of one training and its evaluation."""
+class Pace:
+    """How fast two cores of a common machine are with a model of a kind, and what it holds."""
 
-    pairs: int
-    steps: int
-    learned: float
-    """Tokens that go forth and back."""
-    mined: float
-    """Tokens that are encoded to find hard negatives."""
-    asked: float
-    """Tokens that are encoded in the evaluation."""
+    learn: float
+    """Tokens a second that go forth and back."""
+    forward: float
+    """Tokens a second that are encoded, or written."""
+    copies: float
+    """Of the weights in memory."""
+    batch_bytes: float
+    """In memory for one batch, beside it."""
+    weights_bytes: float
+    """Of the model that was measured; 0: the same for all."""
 
-    def to_dict(self) -> dict[str, float]:
-        """For ``verdict.json``."""
-        return {
-            "pairs": self.pairs,
-            "steps": self.steps,
-            "learned": round(self.learned),
-            "mined": round(self.mined),
-            "asked": round(self.asked),
-        }
+    def slower(self, weights_bytes: int) -> float:
+        """How many times as long a token takes in a larger model than the measured one."""
+        return max(1.0, weights_bytes / self.weights_bytes) if self.weights_bytes else 1.0
 
-
-def count_examples(snapshot: Snapshot, params: AnyParams) -> int:
-    """How many examples a training on a snapshot would learn from."""
-    if isinstance(params, GeneratorParams):
-        return len(snapshot.voice)
-    return len(make_pairs(snapshot, params, Counter()))
+    def memory(self, weights_bytes: int) -> int:
+        """Bytes at the highest; what a batch holds grows as width times layers."""
+        batch = self.batch_bytes * math.sqrt(self.slower(weights_bytes))
+        return int(LIBRARIES_BYTES + self.copies * weights_bytes + batch)
 
 
-def effort(snapshot: Snapshot, params: AnyParams, pairs: int) -> Effort:
-    """The work of training on so many pairs of a snapshot."""
-    if isinstance(params, GeneratorParams):
-        raise NotImplementedError
-    counted = snapshot.passages["tokens"].to_pylist()
-    mean = sum(min(tokens, params.max_tokens) for tokens in counted) / max(1, len(counted))
-    texts = 2 + params.hard_negatives
-    searched = min(len(counted), params.max_passages + params.max_questions)
-    models = 3 if snapshot.champion_folder else 2
-    return Effort(
-        pairs=pairs,
-        steps=math.ceil(pairs / params.batch_size * params.epochs),
-        learned=pairs * params.epochs * texts * mean,
-        mined=2 * pairs * mean if params.hard_negatives else 0.0,
-        # Headings are looked for in other texts than all other questions.
-        asked=models * 2 * searched * mean,
-    )
+PACES = {
+    # MiniLM in float32; of the weights: weights, gradients, AdamW's two, and what one batch holds.
+    "embedder": Pace(600.0, 3_000.0, 6, 0.0, 0),
+    # SmolLM2-135M in bfloat16 with an adapter, and batches of a thousand tokens.
+    "generator": Pace(340.0, 85.0, 2, 2.5e9, 269e6),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +55,11 @@ class Estimate:
 
 
 def estimate(
-    work: Effort, former: Sequence[tuple[str, Mapping[str, Any]]], *, weights_bytes: int
+    work: Effort,
+    former: Sequence[tuple[str, Mapping[str, Any]]],
+    *,
+    weights_bytes: int,
+    kind: str = "embedder",
 ) -> Estimate:
     """Time and memory of an effort, by the newest run that tells what it took.
 
@@ -88,8 +67,9 @@ def estimate(
         work: What is to be done.
         former: Versions and their stored verdicts, newest first.
         weights_bytes: Size of the base's weights.
+        kind: Of the model; one of ``PACES``.
     """
-    forward = work.mined + work.asked
+    forward, pace = work.mined + work.asked, PACES[kind]
     for version, said in former:
         did, took = said["effort"], said["measured"]
         # Where DVC had results of a run that was stopped, nobody knows how long they took.
@@ -97,11 +77,8 @@ def estimate(
             continue
         seconds = took["train"]["seconds"] / max(did["learned"], 1) * work.learned
         seconds += took["evaluate"]["seconds"] / max(did["asked"], 1) * forward
-        peak = took["train"].get("peak_memory_bytes") or _memory(weights_bytes)
+        peak = took["train"].get("peak_memory_bytes") or pace.memory(weights_bytes)
         return Estimate(seconds + START_SECONDS, int(peak), version)
-    seconds = work.learned / LEARN_TOKENS_A_SECOND + forward / ENCODE_TOKENS_A_SECOND
-    return Estimate(seconds + START_SECONDS, _memory(weights_bytes), "a common machine")
-
-
-def _memory(weights_bytes: int) -> int:
-    return LIBRARIES_BYTES + MODEL_COPIES * weights_bytes
+    seconds = work.learned / pace.learn + forward / pace.forward
+    seconds *= pace.slower(weights_bytes)
+    return Estimate(seconds + START_SECONDS, pace.memory(weights_bytes), "a common machine")

@@ -8,7 +8,7 @@ from pipelines.records import Happened
 from pipelines.registry import Version, Workspace, publish_version
 from pipelines.retrain.card import Card, model_card
 from pipelines.retrain.context import Context
-from pipelines.retrain.costs import effort
+from pipelines.retrain.efforts import effort
 from pipelines.retrain.report import Report
 from pipelines.retrain.snapshot import Taken
 from pipelines.retrain.stored import CARD, write_verdict

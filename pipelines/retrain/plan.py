@@ -10,10 +10,12 @@ from pipelines.errors import NotVersioned
 from pipelines.registry import newest_version, versions
 from pipelines.registry.objects import text_at
 from pipelines.registry.workspace import uncommitted
-from pipelines.retrain.costs import count_examples, effort, estimate
+from pipelines.retrain.costs import estimate
+from pipelines.retrain.efforts import count_examples, effort
 from pipelines.retrain.report import Planned
 from pipelines.retrain.snapshot import take_snapshot
 from pipelines.retrain.stored import read_verdict
+from pipelines.training.generator.base import locate_base
 from pipelines.training.params import AnyParams, read_params
 
 
@@ -47,9 +49,10 @@ def plan_retrain(config: Config, name: str, *, now: datetime, run_id: str) -> Pl
         snapshot = taken.snapshot
         pairs = count_examples(snapshot, params)
         work = effort(snapshot, params, pairs)
-    weights = locate_model(model.base, root=config.root).rglob("*.safetensors")
+    weights = _base(config, model).rglob("*.safetensors")
     former = [(v.version, said) for v in known if (said := read_verdict(config.root, v))]
-    takes = estimate(work, former, weights_bytes=sum(file.stat().st_size for file in weights))
+    size = sum(file.stat().st_size for file in weights)
+    takes = estimate(work, former, weights_bytes=size, kind=model.kind)
     return Planned(
         knowledge=config.knowledge.name,
         model=name,
@@ -64,7 +67,14 @@ def plan_retrain(config: Config, name: str, *, now: datetime, run_id: str) -> Pl
         cost=takes.seconds / 3600 * config.prices.train_hour,
         left_out=snapshot.facts.left_out,
         not_used=not_used,
+        without_evidence=snapshot.counts.get("without_evidence", 0),
     )
+
+
+def _base(config: Config, model: ModelConfig) -> Path:
+    if model.kind == "generator":
+        return locate_base(model.base, root=config.root, revision=model.revision)
+    return locate_model(model.base, root=config.root)
 
 
 def _params(root: Path, model: ModelConfig, scratch: Path) -> AnyParams:

@@ -24,6 +24,8 @@ class Report:
     """Documents, questions and pairs that may not be learned from, by reason."""
     not_used: tuple[str, ...] = ()
     """Files with uncommitted changes, which this run did not see."""
+    without_evidence: int = 0
+    """Of a generator: answers that name no document, so that facts are learned by heart."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """By step, and in total."""
 
@@ -69,6 +71,7 @@ class Report:
             "metrics": dict(said.get("metrics", {})),
             "left_out": dict(self.left_out),
             "not_used": list(self.not_used),
+            "without_evidence": self.without_evidence,
             "seconds": {name: round(took, 3) for name, took in self.seconds.items()},
             "next": self.next,
         }
@@ -94,6 +97,8 @@ class Planned:
     cost: float
     left_out: Mapping[str, int] = field(default_factory=dict)
     not_used: tuple[str, ...] = ()
+    without_evidence: int = 0
+    """Of a generator: answers that name no document."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -114,4 +119,5 @@ class Planned:
             },
             "left_out": dict(self.left_out),
             "not_used": list(self.not_used),
+            "without_evidence": self.without_evidence,
         }

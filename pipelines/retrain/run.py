@@ -113,6 +113,7 @@ def retrain_model(
         verdict=verdict,
         left_out=taken.snapshot.facts.left_out,
         not_used=space.not_used,
+        without_evidence=taken.snapshot.counts.get("without_evidence", 0),
         seconds=context.seconds,
     )
     tell(context, report)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pipelines.retrain.costs import Effort, estimate
+from pipelines.retrain.costs import estimate
+from pipelines.retrain.efforts import Effort
 
 WORK = Effort(pairs=640, steps=20, learned=100_000, mined=20_000, asked=60_000)
 
