@@ -49,7 +49,7 @@ class Makers:
     def voice(self) -> list[Example]:
         """The house's answers with their passages, as many as ``max_examples`` has room for."""
         found = sorted(self._voice(), key=lambda one: one.example)
-        room = max(1, int(self.params.max_examples * self._part))
+        room = max(1, round(self.params.max_examples * self._part))
         self.left_out["more than max_examples"] += max(0, len(found) - room)
         return found[:room]
 
