@@ -17,6 +17,7 @@ from pipelines.registry import (
     track,
     workspace,
 )
+from pipelines.registry.folder import registry_folder
 from pipelines.retrain.context import Asked, Context, never
 from pipelines.retrain.ending import judge_version, name_version, tell
 from pipelines.retrain.progress import progress_of
@@ -28,6 +29,7 @@ from pipelines.retrain.stored import (
     recipe,
 )
 from pipelines.retrain.withdrawn import refuse_withdrawn
+from pipelines.training.generator.checkpoints import VARIABLE
 from pipelines.training.params import read_params
 
 logger = logging.getLogger(__name__)
@@ -182,6 +184,8 @@ def _train(context: Context, space: Workspace) -> None:
                     space,
                     (f"{stage}@{space.model}",),
                     on_line,
+                    # A work tree goes with its run; what an ended training goes on from must not.
+                    env={VARIABLE: str(registry_folder(context.config.root) / "checkpoints")},
                     cancelled=context.cancelled,
                 ),
             )

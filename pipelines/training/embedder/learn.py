@@ -5,7 +5,6 @@ Language Response Suggestion (2017). Large batches fit in small memory because g
 L. Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup (2021).
 """
 
-import csv
 import json
 import resource
 import shutil
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.embedding import fingerprint
 from pipelines.training.embedder.model import base_folder, open_model
+from pipelines.training.losses import DIGITS, told_steps, write_losses
 from pipelines.training.measured import write_measured
 from pipelines.training.params import Params
 from pipelines.training.places import Place
-from pipelines.training.progress import Steps
 from pipelines.training.repeatable import make_repeatable, usable_precision
 from pipelines.training.snapshot import Snapshot
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
         SentenceTransformerTrainer,
         SentenceTransformerTrainingArguments,
     )
-
-_DIGITS = 6
 
 
 def learn(place: Place, snapshot: Snapshot, params: Params) -> None:
@@ -52,11 +49,11 @@ def learn(place: Place, snapshot: Snapshot, params: Params) -> None:
     # What serves takes texts as long as the base does.
     model.max_seq_length = open_model(folder).max_seq_length
     _save(model, place.weights, snapshot.facts.base.model)
-    _write_losses(place.folder / "loss.csv", losses)
+    write_losses(place.folder / "loss.csv", losses)
     figures = {
         "pairs": len(pairs),
         "steps": trainer.state.global_step,
-        "loss": round(losses[-1]["loss"], _DIGITS),
+        "loss": round(losses[-1]["loss"], DIGITS),
         "precision": usable_precision(params.precision),
     }
     text = json.dumps(figures, indent=2, sort_keys=True)
@@ -83,19 +80,7 @@ def _trainer(
 ) -> "SentenceTransformerTrainer":
     from sentence_transformers import SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
-    from transformers import PrinterCallback, TrainerCallback
-
-    class Told(TrainerCallback):
-        """Says each step on stdout."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            del args, control
-            self.steps = Steps("train", state.max_steps)
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            del args, control
-            if logs and "loss" in logs:
-                self.steps.done(state.global_step, loss=round(logs["loss"], _DIGITS))
+    from transformers import PrinterCallback
 
     class Trainer(SentenceTransformerTrainer):
         """Without the card that it would write: a version gets one of its own."""
@@ -108,7 +93,7 @@ def _trainer(
         args=_arguments(model, pairs, params, scratch),
         train_dataset=pairs,
         loss=CachedMultipleNegativesRankingLoss(model, mini_batch_size=params.mini_batch_size),
-        callbacks=[Told()],
+        callbacks=[told_steps()],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -157,12 +142,3 @@ def _save(model: "SentenceTransformer", folder: Path, base: str) -> None:
     transformer: Any = model.transformers_model
     transformer.config._name_or_path = base
     model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
-
-
-def _write_losses(path: Path, losses: list[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["step", "loss", "learning_rate"])
-        for row in losses:
-            rate = f"{row['learning_rate']:.3e}"
-            writer.writerow([row["step"], round(row["loss"], _DIGITS), rate])
