@@ -6,17 +6,21 @@ from typing import Any
 
 from pipelines.records import Happened
 from pipelines.registry import Version, Workspace, publish_version
-from pipelines.retrain.card import Card, model_card
+from pipelines.retrain.card import model_card
+from pipelines.retrain.card_parts import Card
 from pipelines.retrain.context import Context
 from pipelines.retrain.efforts import effort
 from pipelines.retrain.report import Report
 from pipelines.retrain.snapshot import Taken
 from pipelines.retrain.stored import CARD, write_verdict
 from pipelines.retrain.verdict import judged
+from pipelines.retrain.voice_card import generator_card
 from pipelines.training.params import AnyParams, read_params
 from pipelines.training.places import Place
 
 logger = logging.getLogger(__name__)
+
+CARDS = {"embedder": model_card, "generator": generator_card}
 
 
 def judge_version(
@@ -43,7 +47,7 @@ def judge_version(
         **found,
     }
     write_verdict(space.folder, space.model, verdict)
-    card = model_card(_card(space, taken, verdict, params))
+    card = CARDS[context.model.kind](_card(space, taken, verdict, params))
     (space.folder / CARD.format(model=space.model)).write_text(card, encoding="utf-8")
     return verdict
 
@@ -59,6 +63,7 @@ def _card(space: Workspace, taken: Taken, verdict: dict[str, Any], params: AnyPa
         counts=json.loads(counts),
         params=params.model_dump(),
         commit=space.base,
+        revision=facts.base.revision,
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from pipelines.config import GatePolicy
 from pipelines.embedding.weights import BUILT_IN, BUILT_IN_SHA256
-from pipelines.retrain.card import Card, licence, model_card
+from pipelines.retrain.card import model_card
+from pipelines.retrain.card_parts import Card, licence
 from pipelines.retrain.verdict import intervals
 from pipelines.training.evaluate import summary
 from pipelines.training.gate import judge

@@ -1,0 +1,223 @@
+"""The model card of a generator, as Markdown: names, hashes and numbers, never a document's text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.retrain.card_parts import (
+    Card,
+    around,
+    counted,
+    data_part,
+    licence,
+    names,
+    parameters_part,
+    reproduce_part,
+    table,
+)
+from pipelines.retrain.progress import duration
+from pipelines.training.generator.base import PACKAGED
+
+MODELS = {
+    "base": "base",
+    "worked": "base with worked examples",
+    "champion": "champion",
+    "challenger": "challenger",
+}
+MEASURES = {
+    "format": "form",
+    "fact": "fact",
+    "citation": "citation",
+    "faithfulness": "follows a changed passage",
+    "abstention": "abstains",
+}
+FORGETTING = {"sentences": "Plain sentences", "chat": "General answers of the base"}
+
+
+def generator_card(card: Card) -> str:
+    """What there is to know of a version before it is used."""
+    parts = [
+        f"# {card.verdict['model']}",
+        _verdict(card),
+        data_part(card),
+        _base(card),
+        _results(card),
+        _domains(card),
+        _forgetting(card),
+        _use(card),
+        _costs(card),
+        parameters_part(card, "examples"),
+        _limits(card),
+        reproduce_part(card),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _verdict(card: Card) -> str:
+    said = card.verdict["judgement"]
+    word = "may be promoted" if card.verdict["promote"] else "is refused by the gate"
+    against = card.champion or "the base with worked examples in its prompt"
+    lines = [
+        f"A fine-tuned {card.verdict['kind']}, which {word}.",
+        "",
+        f"- Gain over {against}, score of answers to held-out questions: {around(said['gain'])}",
+        *(
+            f"- {title}: {_share(said['proportions'][name])}"
+            for name, title in (("format", "Form"), ("faithfulness", "Follows a changed passage"))
+            if name in said["proportions"]
+        ),
+        *(
+            f"- Forgot, {title.lower()}: {_nats(said['forgetting'][name])}"
+            for name, title in FORGETTING.items()
+            if name in said["forgetting"]
+        ),
+        f"- Time for a token: {said['latency_ratio']:.2f} times that of"
+        f" {card.champion or 'the base'}",
+        *(f"- Refused: {reason}" for reason in card.verdict["reasons"]),
+        *(f"- Note: {note}" for note in said["notes"]),
+    ]
+    return "\n".join(lines)
+
+
+def _base(card: Card) -> str:
+    lines = [
+        "## Base",
+        "",
+        f"- `{card.base}`, licence {licence(card.base, card.base_folder)}",
+        *([f"- Revision `{card.revision}`"] if card.revision else []),
+        f"- Fingerprint of weights, tokenizer and chat template `{card.verdict['made_of']['base']}`",
+    ]
+    if card.base == PACKAGED:
+        lines.append(
+            "- SmolLM2-135M-Instruct from four bits a weight, opened out: not the weights that its"
+            " authors released, and no measure of them"
+        )
+    return "\n".join(lines)
+
+
+def _results(card: Card) -> str:
+    said = card.verdict["judgement"]
+    of_model = dict(said["others"]) | {"challenger": said["proportions"]}
+    scored = card.verdict["intervals"].get("held_out", {})
+    rows = [
+        [words, _interval(scored[model]), *(_cell(of_model[model].get(key)) for key in MEASURES)]
+        for model, words in MODELS.items()
+        if model in of_model and model in scored
+    ]
+    counts = {
+        MEASURES[name]: one["n"] for name, one in said["proportions"].items() if name in MEASURES
+    }
+    head = ["model", "score", *MEASURES.values()]
+    told = (
+        "Answers to questions of held-out documents, decoded greedily, in 95 % intervals: bootstrap"
+        " over documents for the score (form times token F1 of the fact), Clopper-Pearson for"
+        f" shares. Questions: {counted(counts)}."
+    )
+    return "\n\n".join(["## Results", told, table(head, rows)])
+
+
+def _domains(card: Card) -> str:
+    found = card.verdict["metrics"].get("by_domain", {})
+    models = [m for m in MODELS if any(m in means for means in found.values())]
+    rows = [
+        [name, f"{means['challenger']['questions']:,}"]
+        + [_number(means.get(m, {}).get("answer")) for m in models]
+        for name, means in found.items()
+    ]
+    gains = [
+        f"- Gain in {name}: {around(one)}"
+        for name, one in card.verdict["judgement"]["domains"].items()
+    ]
+    head = ["domain", "n", *(MODELS[m] for m in models)]
+    return "\n\n".join(["### By domain", table(head, rows), "\n".join(gains)])
+
+
+def _forgetting(card: Card) -> str:
+    lines = [
+        f"- {title}: {_nats(card.verdict['judgement']['forgetting'][name])}"
+        for name, title in FORGETTING.items()
+        if name in card.verdict["judgement"]["forgetting"]
+    ]
+    told = "Nats a token that it is more surprised than the base; less is better."
+    return "\n\n".join(["### Forgetting", told, "\n".join(lines)])
+
+
+def _use(card: Card) -> str:
+    name = card.verdict["model"]
+    return "\n".join(
+        [
+            "## To use it",
+            "",
+            f"`staleproof models export {name} VERSION --to FOLDER` writes the adapter,"
+            " `--merged` base and adapter in one. The name of a version is served"
+            f" (`{name}@VERSION`), and no weights are ever replaced under it: a server that keeps"
+            " what it computed of a prompt would go on with the former ones.",
+            "",
+            "It was trained to answer from numbered passages in the prompt. Without them it answers"
+            " from memory, in the same firm tone.",
+        ]
+    )
+
+
+def _costs(card: Card) -> str:
+    evaluated = card.verdict["measured"]["evaluate"]
+    trained, took = card.verdict["measured"]["train"], card.verdict["seconds"]
+    sizes = evaluated["size_bytes"]
+    rows = [
+        [MODELS.get(m, m), f"{ms:.1f}", f"{sizes[m] / 1e6:,.1f}" if m in sizes else "-"]
+        for m, ms in sorted(evaluated["latency_ms"].items())
+    ]
+    lines = ["## Speed and size", "", table(["model", "ms a token", "MB"], rows)]
+    said = [f"{name} {duration(seconds)}" for name, seconds in took.items()]
+    peaks = {"while training": trained, "while answering": evaluated}
+    said += [
+        f"at most {figures['peak_memory_bytes'] / 1e9:.1f} GB of memory {when}"
+        for when, figures in peaks.items()
+        if figures.get("peak_memory_bytes")
+    ]
+    return "\n".join([*lines, "", f"It took: {', '.join(said)}."])
+
+
+def _limits(card: Card) -> str:
+    said = card.verdict
+    lines = [
+        "## Known limits",
+        "",
+        "- It carries form and tone. Facts come from the passages in the prompt; what it says"
+        " without any is not to be relied on.",
+        "- A changed passage is made by swapping the digits of one fact; real changes are of other"
+        " kinds too.",
+        "- Intervals say how sure a difference is on these documents, with one seed; another seed"
+        " gives another model.",
+        f"- It knows what #{said['publication']} said. What it has learned by heart all the same is"
+        " watched: staleproof watch.",
+        "- Whoever has the weights has what can be got out of them: they were made of documents with"
+        " the labels in the manifest.",
+    ]
+    if said["not_used"]:
+        lines.append(f"- Not used, for it was not committed: {names(said['not_used'])}.")
+    return "\n".join(lines)
+
+
+def _share(one: Mapping[str, Any]) -> str:
+    return f"{_cell(one)} of {one['n']:,} answers"
+
+
+def _cell(one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return "-"
+    return f"{one['share']:.3f} [{one['lower']:.3f}, {one['upper']:.3f}]"
+
+
+def _interval(one: Mapping[str, Any]) -> str:
+    return f"{one['mean']:.3f} [{one['lower']:.3f}, {one['upper']:.3f}]"
+
+
+def _nats(one: Mapping[str, Any]) -> str:
+    return (
+        f"{one['mean']:+.3f} [{one['lower']:+.3f}, {one['upper']:+.3f}] nats a token,"
+        f" {one['questions']:,} texts"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
