@@ -79,6 +79,9 @@ class Observed(Retrained):
         self.loaded.append(model)
         return self.load(model, root=root)
 
+    def watch_ports(self) -> Ports:
+        return Ports(self.load_watched, self.registry.find_version, self.checkout)
+
     def watch(self, run: str | None = None, **more: Any) -> Watched:
         """A look, a day after whatever came before."""
         report = self.watch_all(run, **more)
@@ -89,8 +92,7 @@ class Observed(Retrained):
         self.later(days=days)
         self.events.clear()
         self.loaded.clear()
-        ports = Ports(self.load_watched, self.registry.find_version, self.checkout)
-        given = {"ports": ports, "on_event": self.events.append} | more
+        given = {"ports": self.watch_ports(), "on_event": self.events.append} | more
         return watch_models(
             self.config, now=self.now, run_id=run or f"look-{next(self.runs)}", **given
         )

@@ -61,8 +61,7 @@ def _stale(state: State, found: Sequence[Channel], kind: Kind, cost: float | Non
 def _rejected(channel: Channel) -> str:
     limit = number(channel.limit or 0.0)
     name = "golden questions" if channel.name == "golden" else channel.name
-    known = channel.upper is not None and channel.upper < 1
-    upper = f"upper bound now {channel.upper:+.2f}" if known else "no upper bound yet"
+    upper = f"upper bound now {channel.upper:+.2f}" if channel.is_bounded else "no upper bound yet"
     after = f", and {channel.missing} so far" if channel.missing else ""
     return (
         f"{name} surely below {limit}: {upper}, evidence "

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from pipelines.config import GeneratorWatch, WatchKeys, WatchPolicy
 from pipelines.drift.bets import Bets, against, bounds
 from pipelines.drift.conformal import Bag, effect
-from pipelines.drift.records import BETS, BINNED
+from pipelines.drift.records import BETS, BINNED, HIGHEST
 from pipelines.drift.state import State
 
 Name = Literal["topic", "novelty", "changes", "golden", "override", "memory", "worth", "candidate"]
@@ -45,6 +45,11 @@ class Channel:
     """What has to come before it counts."""
     matters: bool = True
     """Whether what moved is large enough to matter."""
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether more is known of the mean than that no score is higher."""
+        return self.upper is not None and self.upper < HIGHEST.get(self.name, 1.0)
 
     @property
     def counts(self) -> bool:
@@ -120,6 +125,8 @@ def _bet(state: State, policy: WatchKeys, name: Name, share: float) -> Channel:
     least = 1 if name == "golden" else policy.min_documents
     threshold = 1 / (policy.alpha * share)
     lower, upper = bounds(bets, threshold) if bets.items else (None, None)
+    if upper is not None:
+        upper = min(upper, HIGHEST.get(name, 1.0))
     missing = _looks_missing(state, policy)
     if bets.items < least:
         missing = f"{bets.items} of {least} {unit(name)}"

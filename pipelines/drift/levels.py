@@ -17,7 +17,7 @@ from typing import Literal
 from pipelines.config import GeneratorWatch, WatchKeys
 from pipelines.drift import words
 from pipelines.drift.channels import Channel
-from pipelines.drift.records import BETS, BINNED
+from pipelines.drift.records import BETS, BINNED, Observation
 from pipelines.drift.state import State
 
 Kind = Literal["embedder", "generator"]
@@ -49,7 +49,7 @@ def charged(state: State, queries: int, policy: WatchKeys) -> State:
 
 def levelled(
     state: State,
-    withdrawn: Sequence[str],
+    seen: Observation,
     found: Sequence[Channel],
     policy: WatchKeys,
     kind: Kind,
@@ -59,15 +59,15 @@ def levelled(
 
     Args:
         state: With all that this look has brought.
-        withdrawn: Uris that it learned from and may not be learned from today.
+        seen: That look.
         found: Its channels.
         policy: Says what counts.
         kind: Of the model.
         cost: Of the hours of one retraining.
     """
-    causes = _causes(state, withdrawn, found, policy)
+    causes = _causes(state, seen, found, policy)
     if kind == "generator":
-        causes = _in_debt(state, found, price(policy, cost)) | causes
+        causes = causes | _in_debt(state, found, price(policy, cost)) | causes
     if causes:
         return replace(state, level="stale", calm=0, causes=causes)
     if watched(state, found, policy):
@@ -108,13 +108,26 @@ def is_noticed(channel: Channel) -> bool:
 
 
 def _causes(
-    state: State, withdrawn: Sequence[str], found: Sequence[Channel], policy: WatchKeys
+    state: State, seen: Observation, found: Sequence[Channel], policy: WatchKeys
 ) -> dict[str, str]:
     """Why it is stale: what was said before stands, with the numbers of that time."""
-    causes = {one.name: words.evidence(one, policy) for one in found if _convicts(one)}
-    if withdrawn:
-        return causes | state.causes | {"withdrawn": words.withdrawn(withdrawn)}
-    return causes | state.causes
+    causes: dict[str, str] = {
+        one.name: words.evidence(one, policy) + words.held(_against(one, seen, policy))
+        for one in found
+        if _convicts(one)
+    }
+    withdrawn = seen.exposure.withdrawn if seen.exposure else ()
+    known = state.causes | causes | state.causes  # what was said first stands first
+    return known | ({"withdrawn": words.withdrawn(withdrawn)} if withdrawn else {})
+
+
+def _against(channel: Channel, seen: Observation, policy: WatchKeys) -> list[str]:
+    """Documents of a look that speak against a generator, by what it was asked about them."""
+    if channel.name == "override":
+        return [one.uri for one in seen.held if one.as_before]
+    most = policy.max_memory if isinstance(policy, GeneratorWatch) else 0.0
+    remembered = [one for one in seen.held if channel.name == "memory" and one.memory is not None]
+    return [one.uri for one in remembered if (one.memory or 0.0) > most]
 
 
 def _convicts(channel: Channel) -> bool:

@@ -54,8 +54,7 @@ def look(
         state = _advanced(state, seen)
         found = channels(state, policy)
         state = charged(state, seen.queries, policy)
-        withdrawn = seen.exposure.withdrawn if seen.exposure else ()
-        state = levelled(state, withdrawn, found, policy, kind, cost)
+        state = levelled(state, seen, found, policy, kind, cost)
     return state, verdict(state, policy, kind=kind, cost=cost)
 
 

@@ -70,6 +70,21 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A changed document that a generator was asked about. For explanations only."""
+
+    uri: str
+    """Of today."""
+    domain: str
+    facts: int
+    """Changed ones that it was asked about, with the passage of today in the prompt."""
+    as_before: int
+    """Those that it answered with the former value all the same."""
+    memory: float | None = None
+    """Nats a token by which it prefers former values, more than its base; None: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What one look saw of one version."""
 
@@ -94,6 +109,7 @@ class Observation:
     canary: float | None = None
     """The least cosine of a fixed text now and when it was first embedded; None: not looked at."""
     moved: tuple[Moved, ...] = ()
+    held: tuple[Held, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -120,6 +136,8 @@ class Observation:
                 "moved": tuple(
                     Moved(**one | {"documents": tuple(one["documents"])}) for one in data["moved"]
                 ),
+                # A look that was kept before there were generators has none.
+                "held": tuple(Held(**one) for one in data.get("held", ())),
             }
         )
 

@@ -16,10 +16,13 @@ _MOVED = {
 
 def withdrawn(uris: Sequence[str]) -> str:
     """Which documents it may no longer have learned from."""
-    named, more = ", ".join(uris[:_NAMED]), len(uris) - _NAMED
-    rest = f" and {more} more" if more > 0 else ""
     number = "a document" if len(uris) == 1 else f"{len(uris)} documents"
-    return f"it learned from {number} that may not be learned from today: {named}{rest}"
+    return f"it learned from {number} that may not be learned from today: {_named(uris)}"
+
+
+def held(uris: Sequence[str]) -> str:
+    """Which documents of the newest look say so; "" where none does."""
+    return f": {_named(uris)}" if uris else ""
 
 
 def exposed(state: State, policy: WatchKeys) -> str:
@@ -75,12 +78,16 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
 
 
+def _named(uris: Sequence[str]) -> str:
+    more = len(uris) - _NAMED
+    return ", ".join(uris[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _finding(channel: Channel, policy: WatchKeys, sure: str) -> str:
     suspicion, effect = _suspicion(channel, policy, sure), channel.effect or 0.0
     if channel.limit is None:
         return f"{suspicion}, about {effect:.0%} of them"
-    known = channel.upper is not None and channel.upper < 1
-    most = f", less than {channel.upper:+.2f}" if known else ""
+    most = f", less than {channel.upper:+.2f}" if channel.is_bounded else ""
     return f"{suspicion}: {effect:+.3f} on average{most}"
 
 

@@ -20,15 +20,15 @@ class Evaluation:
     model: str
     version: str
     channel: str
-    """What it counts for: golden, worth, candidate; or why it counts for nothing."""
+    """What it counts for: golden, worth, candidate, override, memory; or why for nothing."""
     item: str
     """What was asked about: a golden question, a document."""
     evidence: str
-    """Hashes of what the score rests on: the same, and it is no news."""
+    """Hashes of what the score rests on: the same, and it is no news; of a generator its facts."""
     uri: str
     domain: str
     ours: float
-    """Score of the version, 0 to 1."""
+    """Score of the version, 0 to 1; of memory nats a token."""
     theirs: float
     """Score of what it is compared with."""
     look: str

@@ -35,15 +35,13 @@ def look_at_documents(subject: Subject) -> Exposure | None:
 
 def exposure_of(subject: Subject, manifest: Learned) -> Exposure:
     """The exposure of a version to what is published and permitted today."""
-    documents: dict[str, str] = {}
-    for line in manifest.lines:
-        if line.uri:
-            documents[line.uri] = line.content_hash
     asked = first_hits(subject.store, since=subject.now - LATELY, until=subject.now)
-    return exposure(manifest.lines, _standing(subject, manifest, documents), asked)
+    return exposure(manifest.lines, standing_of(subject, manifest), asked)
 
 
-def _standing(subject: Subject, manifest: Learned, documents: Mapping[str, str]) -> Standing:
+def standing_of(subject: Subject, manifest: Learned) -> Standing:
+    """How the documents that a version learned from stand today."""
+    documents = {line.uri: line.content_hash for line in manifest.lines if line.uri}
     today = subject.today
     content = {uri: one.content_hash for uri, one in today.published.items()}
     at = _places(documents, content, today)

@@ -1,14 +1,20 @@
 """What a version learned from, fetched once and kept beside the registry: uris, hashes, sketches."""
 
+import contextlib
 import functools
 import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.registry.folder import registry_folder
 from pipelines.retrain.snapshot import FOLDER, MANIFEST
+from pipelines.training import Snapshot, read_snapshot
 from pipelines.training.records import ManifestLine, read_lines
 from pipelines.watch.ports import Ports
+
+_SNAPSHOT = ("snapshot.json", "documents.parquet", "passages", "voice.jsonl", "house.jsonl")
 
 
 @dataclass(frozen=True)
@@ -61,3 +67,26 @@ def fetched(root: Path, model: str, version: str, ports: Ports) -> Learned:
         for file, path in missing.items():
             ports.checkout_path(root, found, path, folder / file)
     return Learned(folder)
+
+
+@contextlib.contextmanager
+def snapshot_of(root: Path, model: str, version: str, ports: Ports) -> Iterator[Snapshot]:
+    """What a generator learned from, with its texts; gone when it is left, for texts are erased.
+
+    Args:
+        root: The project's folder.
+        model: The name of the model.
+        version: Of it.
+        ports: The registry.
+
+    Raises:
+        UnknownName: There is no such version, or it has no such data.
+        RemoteUnavailable: They cannot be fetched now.
+        DataMissing: They are gone, or damaged.
+    """
+    found = ports.find_version(root, model, version)
+    with tempfile.TemporaryDirectory(prefix="staleproof-") as scratch:
+        for name in _SNAPSHOT:
+            path = f"{FOLDER.format(model=model)}/{name}"
+            ports.checkout_path(root, found, path, Path(scratch) / name)
+        yield read_snapshot(Path(scratch), verify=False)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from pipelines.config import WatchPolicy
+from pipelines.config import GeneratorWatch, WatchPolicy
 from pipelines.drift.records import Observation
 from pipelines.watch.changes import Changed, look_at_changes
 from pipelines.watch.exposure import look_at_documents
 from pipelines.watch.golden import Golden, look_at_golden
 from pipelines.watch.inputs import inputs, is_as_before
+from pipelines.watch.override import Answered, look_at_facts
 from pipelines.watch.queries import Questions, look_at_questions
 from pipelines.watch.subject import Subject
 from pipelines.watch.worth import Worth, look_at_worth
@@ -37,10 +38,11 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
 
     Args:
         subject: The version, and the looks before.
-        models: Whether to ask golden questions, and about what is new.
+        models: Whether to ask golden questions, and about what is new or has changed.
 
     Raises:
         ConfigError: A golden question is broken, or a model cannot be found.
+        TrainingError: A generator's base is another one by now.
         EmbedderChanged: The embedder gives other vectors than before.
         RemoteUnavailable: What the version learned from cannot be fetched now.
         DataMissing: It is gone, or damaged.
@@ -52,11 +54,13 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
     same = models and is_as_before(subject, before)
     found = None if same else look_at_documents(subject)
     changed = look_at_changes(subject) if published and policy.changes else Changed()
-    golden, worth = Golden(), Worth()
+    golden, worth, facts = Golden(), Worth(), Answered()
     if isinstance(policy, WatchPolicy) and models and not same:
         golden = look_at_golden(subject) if policy.golden else golden
         worth = look_at_worth(subject, policy) if policy.worth else worth
-    scores = {"golden": golden.scores, **worth.scores}
+    elif isinstance(policy, GeneratorWatch) and models and not same:
+        facts = look_at_facts(subject, policy) if policy.override or policy.memory else facts
+    scores = {"golden": golden.scores, **worth.scores, **facts.scores}
     observation = Observation(
         look=subject.run,
         at=subject.now,
@@ -68,15 +72,16 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
         exposure=found,
         canary=subject.encoders.least,
         moved=(*questions.moved, *changed.moved),
+        held=facts.held,
     )
-    said = _said(observation, (questions, changed, golden, worth))
-    whole = not same and not worth.left
+    said = _said(observation, (questions, changed, golden, worth, facts))
+    whole = not same and not worth.left and not facts.left
     return Looked(observation, published, said, whole=whole, inputs=before)
 
 
-def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth]) -> str:
+def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth, Answered]) -> str:
     """In a sentence, with numbers."""
-    questions, changed, golden, worth = parts
+    questions, changed, golden, worth, facts = parts
     counted = {
         "questions": questions.asked,
         "changed documents": changed.documents,
@@ -86,6 +91,9 @@ def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth]) ->
         "new documents that it was asked about": len(worth.scores.get("worth", ())),
         "new documents about which nothing can be asked": worth.unasked,
         "new documents that the next look asks about": worth.left,
+        "changed facts that it was asked about": sum(one.facts for one in facts.held),
+        "changed facts that it answered as before": sum(one.as_before for one in facts.held),
+        "changed documents that the next look asks about": facts.left,
     }
     told = [f"{what}: {count}" for what, count in counted.items() if count]
     told += [waits for waits in (questions.waits, changed.waits) if waits]

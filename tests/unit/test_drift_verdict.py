@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.config import GeneratorWatch, WatchPolicy
-from pipelines.drift import Observation, State, Verdict, begin, look, weights
+from pipelines.drift import Held, Observation, State, Verdict, begin, look, weights
 from pipelines.drift.look import noise
 from tests.looks import bag, bets, exposure, nothing_new, seen
 
@@ -266,6 +266,20 @@ def test_level_of_a_generator(
     assert [one.name for one in verdict.signals] == [
         "topic", "novelty", "changes", "override", "memory",
     ]  # fmt: skip
+
+
+def test_documents_of_the_look_that_convicts_are_named() -> None:
+    held = (
+        Held(uri="docs/a.md", domain="hr", facts=3, as_before=2, memory=0.1),
+        Held(uri="docs/b.md", domain="hr", facts=1, as_before=0, memory=4.0),
+        Held(uri="docs/c.md", domain="hr", facts=1, as_before=0),
+    )
+    known = replace(WATCHED, bets=OVERRIDES | REMEMBERS)
+    _, verdict = judged(known, seen(10, exposure=exposure(0.1), held=held), kind="generator")
+    assert [reason.rpartition(": ")[2] for reason in verdict.reasons[:2]] == [
+        "docs/a.md",
+        "docs/b.md",
+    ]
 
 
 def test_what_changed_is_watched_by_how_much_of_it_a_generator_answers_as_before() -> None:
