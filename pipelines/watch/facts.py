@@ -140,7 +140,10 @@ class _Aligned:
         length = self._fact[1] - self._fact[0]
         if first is None or last is None or not first < last <= first + 2 * length + _LONGER:
             return self._number()
-        return self._said(first, last)
+        said = self._said(first, last)
+        had_number = any(word[0].isdigit() for word, _ in self._old[slice(*self._fact)])
+        # A number that words came for is one in a stretch that was written anew.
+        return self._number() if had_number and not any(map(str.isdigit, said)) else said
 
     def _said(self, first: int, last: int) -> str:
         text = self.text[self._new[first][1][0] : self._new[last - 1][1][1]]
