@@ -2,14 +2,15 @@
 
 import dataclasses
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 from rich.console import Console
 from rich.text import Text
 
-from flows.cli import versions
-from flows.cli.arguments import waiting_seconds
+from flows.cli import generators, versions
+from flows.cli.arguments import Labels, split_labels, waiting_seconds
 from flows.cli.doors import Answer, Given, Session, actor, console_for
 from flows.cli.words import counted
 
@@ -32,17 +33,26 @@ def models(*, session: Given) -> Answer:
 
 
 @models_app.command
-def show(model: str, version: str | None = None, /, *, session: Given) -> Answer:
-    """Show one version: its model card, verdict and parameters.
+def show(
+    model: str,
+    version: str | None = None,
+    /,
+    *,
+    labels: Labels = (),
+    session: Given,
+) -> Answer:
+    """Show one version: its model card, verdict and parameters; of a generator three answers too.
 
     Args:
         model: Its name in the configuration.
         version: Such as v0.0.2; the one that serves, if left out, else the newest.
+        labels: What the reader holds besides public, separated by commas: whose answers are shown.
         session: Of this call.
     """
     from pipelines.models import show_model
 
-    return Answer(show_model(session.config(), model, version), versions.show_version)
+    held = split_labels(labels)
+    return Answer(show_model(session.config(), model, version, labels=held), versions.show_version)
 
 
 @models_app.command
@@ -58,6 +68,31 @@ def diff(model: str, first: str, second: str, /, *, session: Given) -> Answer:
     from pipelines.models import diff_models
 
     return Answer(diff_models(session.config(), model, first, second), versions.show_diff)
+
+
+@models_app.command
+def export(
+    model: str,
+    version: str | None = None,
+    /,
+    *,
+    to: Path,
+    merged: bool = False,
+    session: Given,
+) -> Answer:
+    """Write the weights of a version into a folder, for another program to serve.
+
+    Args:
+        model: Its name in the configuration.
+        version: Such as v0.0.2; the newest, if left out.
+        to: The folder to make.
+        merged: Of a generator: base and adapter in one model.
+        session: Of this call.
+    """
+    from pipelines.models import export_model
+
+    done = export_model(session.config(), model, version, to=to, merged=merged)
+    return Answer(done, generators.show_exported)
 
 
 @models_app.command
@@ -124,7 +159,7 @@ def promote(
     reason: str = "",
     session: Given,
 ) -> Answer:
-    """Let a version in: embed all passages with it, then switch readers at once.
+    """Let a version in: try it, or embed all passages with it, then switch readers at once.
 
     Args:
         model: Its name in the configuration.
@@ -164,7 +199,7 @@ def promote(
 
 
 def demote(model: str, /, *, session: Given) -> Answer:
-    """Take back a promotion: the former embedder serves again, at once.
+    """Take back a promotion: the version before serves again, at once.
 
     Args:
         model: Its name in the configuration.

@@ -8,18 +8,14 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
+from flows.cli.generators import show_samples, show_tried
+from flows.cli.measures import gain, measures_of, number, score, show_measures, signed
 from flows.cli.render import show_attention, table_of
 from flows.cli.words import ago, counted, lasting
 
 GATE_STYLES = {"promote": "green", "refused": "red"}
 VERDICT_STYLES = {"fresh": "green", "watch": "yellow", "stale": "red"}
 SHOWN_DOCUMENTS = 20
-MEASURES = {
-    "reciprocal_rank": "MRR@10",
-    "recall_5": "recall@5",
-    "recall_10": "recall@10",
-    "ndcg_10": "nDCG@10",
-}
 
 
 def show_models(console: Console, data: dict[str, Any], now: datetime) -> None:
@@ -27,7 +23,7 @@ def show_models(console: Console, data: dict[str, Any], now: datetime) -> None:
     if not data["models"]:
         console.print("The configuration names no model. README.md, Retraining, says how.")
         return
-    numbers = ("MRR@10", "gain", "at least", "documents")
+    numbers = ("score", "gain", "at least", "documents")
     table = table_of(
         "", "model", "version", "when", "gate", "look", *numbers, "from",
         right=numbers,
@@ -41,7 +37,7 @@ def show_models(console: Console, data: dict[str, Any], now: datetime) -> None:
             ago(row["created_at"], now) if row["created_at"] else "-",
             Text(row["gate"] or "-", GATE_STYLES.get(row["gate"] or "", "dim")),
             Text(row["verdict"] or "-", VERDICT_STYLES.get(row["verdict"] or "", "dim")),
-            _number(challenger(row["metrics"]).get("reciprocal_rank")),
+            number(score(row["metrics"])),
             *_mean_and_bound(gain(row["metrics"])),
             f"{row['documents']:,}" if row["documents"] else "-",
             f"#{row['publication']}" if row["publication"] else "-",
@@ -51,41 +47,13 @@ def show_models(console: Console, data: dict[str, Any], now: datetime) -> None:
         console.print("\nNo version serves: the base does. To train one: staleproof retrain MODEL")
 
 
-def challenger(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The means of a version on the held-out questions."""
-    found: Mapping[str, Any] = metrics.get("held_out", {}).get("models", {}).get("challenger", {})
-    return found
-
-
-def gain(metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What it gained over what served when it was trained: mean and interval."""
-    held_out = metrics.get("held_out", {})
-    found: Mapping[str, Any] | None = held_out.get("over_champion") or held_out.get("over_base")
-    return found
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _mean_and_bound(interval: Mapping[str, Any] | None) -> tuple[str, str]:
-    if interval is None:
-        return "-", "-"
-    return f"{interval['mean']:+.3f}", f"{interval['lower']:+.3f}"
-
-
-def _signed(interval: Mapping[str, Any] | None) -> str:
-    if interval is None:
-        return "-"
-    return f"{interval['mean']:+.3f} [{interval['lower']:+.3f}, {interval['upper']:+.3f}]"
-
-
 def show_version(console: Console, data: dict[str, Any], now: datetime) -> None:
     """The model card, what looks said of it, and what to do with the version."""
     if data["card"]:
         console.print(Markdown(data["card"]))
     else:
         console.print(f"{data['model']} {data['version']}: no card is stored with it.")
+    show_samples(console, data["samples"])
     for look in data["looks"][:1]:
         word = Text(f"\n{look['verdict']}", VERDICT_STYLES.get(look["verdict"], "dim"))
         console.print(word, f"since {ago(look['at'], now)}", soft_wrap=True)
@@ -99,6 +67,12 @@ def show_version(console: Console, data: dict[str, Any], now: datetime) -> None:
         console.print(f"\nTo let it in: {command}", soft_wrap=True)
 
 
+def _mean_and_bound(interval: Mapping[str, Any] | None) -> tuple[str, str]:
+    if interval is None:
+        return "-", "-"
+    return f"{interval['mean']:+.3f}", f"{interval['lower']:+.3f}"
+
+
 def show_diff(console: Console, data: dict[str, Any], now: datetime) -> None:
     """Parameters, documents and numbers that differ."""
     del now
@@ -107,11 +81,9 @@ def show_diff(console: Console, data: dict[str, Any], now: datetime) -> None:
         table.add_row(key, _said(before), _said(after))
     first, second = data["publications"]
     table.add_row("learned from", f"#{first}", f"#{second}")
-    means = [challenger(data["metrics"][data[end]]) for end in ("from", "to")]
-    for key, words in MEASURES.items():
-        if any(key in mean for mean in means):
-            table.add_row(words, *(_number(mean.get(key)) for mean in means))
-    table.add_row("gain", *(_signed(gain(data["metrics"][data[end]])) for end in ("from", "to")))
+    for row in measures_of([data["metrics"][data[end]] for end in ("from", "to")]):
+        table.add_row(*row)
+    table.add_row("gain", *(signed(gain(data["metrics"][data[end]])) for end in ("from", "to")))
     table.add_row("gate", *(_gate(data["gate"][data[end]]) for end in ("from", "to")))
     console.print(table)
     console.print("\nNumbers of two versions stand on the questions of their own time.")
@@ -147,7 +119,7 @@ def show_comparison(console: Console, data: dict[str, Any], now: datetime) -> No
     if data["passages"] < data["published"]:
         where += f" of {data['published']:,}"
     console.print(
-        f"Second minus first: {_signed(data['difference'])} (95 %), among {where}"
+        f"Second minus first: {signed(data['difference'])} (95 %), among {where}"
         f" of #{data['publication']}."
     )
 
@@ -166,7 +138,9 @@ def show_planned(console: Console, data: dict[str, Any], now: datetime) -> None:
     table.add_row("learns from", f"{', '.join(learned)} of #{data['publication']}")
     for reason, count in sorted(data["left_out"].items()):
         table.add_row("left out", f"{count:,}: {reason}")
-    table.add_row("trains", f"{data['pairs']:,} pairs, {counted(data['steps'], 'step')}")
+    if data["without_evidence"]:
+        table.add_row("no evidence", _without_evidence(data))
+    table.add_row("trains", f"{data['pairs']:,} examples, {counted(data['steps'], 'step')}")
     table.add_row("time", f"about {lasting(estimate['seconds'])}, {estimate['measured_on']}")
     table.add_row("memory", f"about {estimate['memory_bytes'] / 2**30:.1f} GiB")
     if estimate["cost"]:
@@ -174,6 +148,11 @@ def show_planned(console: Console, data: dict[str, Any], now: datetime) -> None:
     console.print(table)
     show_not_used(console, data["not_used"])
     console.print(f"\nTo do it: staleproof retrain {data['model']}")
+
+
+def _without_evidence(data: Mapping[str, Any]) -> str:
+    answers = counted(data["without_evidence"], "answer")
+    return f"{answers} name no document: what they say is learned by heart, and goes stale"
 
 
 def show_not_used(console: Console, files: list[str]) -> None:
@@ -189,12 +168,14 @@ def show_retrained(console: Console, data: dict[str, Any], now: datetime) -> Non
     """The new version, what the gate says of it and why, and how it goes on."""
     del now
     show_not_used(console, data["not_used"])
+    if data["without_evidence"]:
+        console.print(Text(f"{_without_evidence(data)}.", "yellow"), soft_wrap=True)
     if data["version"] is None:
         console.print(f"{data['model']}: {data['reason']}. No version was made.")
         return
     name = f"{data['model']} {data['version']}"
     console.print(f"{name}, learned from #{data['publication']} in {_took(data)}")
-    _show_measures(console, data["metrics"])
+    show_measures(console, data["metrics"])
     if data["verdict"] == "promote":
         console.print(Text("The gate lets it in.", "green"))
     else:
@@ -207,32 +188,6 @@ def show_retrained(console: Console, data: dict[str, Any], now: datetime) -> Non
 
 def _took(data: dict[str, Any]) -> str:
     return lasting(data["seconds"]["total"])
-
-
-def _show_measures(console: Console, metrics: Mapping[str, Any]) -> None:
-    """A line a model, and the differences below."""
-    held_out, general = (metrics.get(of_set, {}) for of_set in ("held_out", "general"))
-    models = held_out.get("models", {})
-    if not models:
-        return
-    measures = [key for key in MEASURES if any(key in means for means in models.values())]
-    columns = [MEASURES[key] for key in measures]
-    table = table_of("", *columns, "other subjects", right=(*columns, "other subjects"))
-    for model, means in models.items():
-        other = general.get("models", {}).get(model, {})
-        table.add_row(
-            model,
-            *(_number(means.get(key)) for key in measures),
-            _number(other.get("reciprocal_rank")),
-        )
-    console.print(table)
-    for other in ("champion", "base"):
-        if found := held_out.get(f"over_{other}"):
-            asked = (
-                counted(found["questions"], "question"),
-                counted(found["documents"], "document"),
-            )
-            console.print(f"over the {other}: {_signed(found)} MRR@10 ({', '.join(asked)})")
 
 
 def show_fill_estimate(console: Console, data: dict[str, Any], now: datetime) -> None:
@@ -265,19 +220,9 @@ def show_promoted(console: Console, data: dict[str, Any], now: datetime) -> None
         if data["fill"] is not None:
             show_filled(console, data["fill"], now)
         else:
-            _show_tried(console, data)
+            show_tried(console, data)
         console.print(f"To take it back: staleproof demote {data['model']}")
     show_attention(console, data["attention"])
-
-
-def _show_tried(console: Console, data: dict[str, Any]) -> None:
-    """What a fresh process made of a generator, and how servers are told."""
-    asked, held = data["trial"]["asked"], data["trial"]["held"]
-    console.print(f"Loaded by a fresh process, which answered {held} of {asked} prompts in form.")
-    console.print(
-        f"For a server: staleproof models export {data['model']} {data['version']} --to FOLDER",
-        soft_wrap=True,
-    )
 
 
 def show_filled(console: Console, data: dict[str, Any], now: datetime) -> None:

@@ -67,10 +67,12 @@ def compare_models(
         on_event: Hears of progress.
 
     Raises:
-        ConfigError: There are no golden questions, or a name is none of a model.
+        ConfigError: There are no golden questions, or a name is none of an embedder.
         PublicationNotFound: Nothing is published yet, or it was cleaned away meanwhile.
         UnknownName: There is no such version.
     """
+    for name in (first, second):
+        _refuse_generator(config, name)
     canaries = read_canaries(config.golden)
     if not canaries:
         raise ConfigError(
@@ -96,6 +98,17 @@ def compare_models(
 
             ranks.append(_ranks(encoder, passages, asked, moved))
     return _said((first, second), asked, ranks, passages, last)
+
+
+def _refuse_generator(config: Config, name: str) -> None:
+    """It finds no passages. What two versions answered stands in their evaluations."""
+    model, at, version = name.rpartition("@")
+    if at and config.model(model).kind == "generator":
+        raise ConfigError(
+            f"{name} is a generator: what is compared here is which passages embedders find.",
+            hint=f"staleproof models diff {model} V1 V2 shows the scores of two versions,"
+            f" staleproof models show {model} {version} its answers.",
+        )
 
 
 def _read(

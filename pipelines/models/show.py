@@ -1,10 +1,11 @@
 """Which versions of which models there are, and what is known of each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipelines.config import Config
 from pipelines.knowledge import Store, find_store, newest, newest_verdict, verdicts
+from pipelines.models.samples import samples
 from pipelines.models.stored import card_of, known_version, params_of, verdict_of
 from pipelines.registry import Version, versions
 
@@ -28,13 +29,18 @@ def list_models(config: Config) -> dict[str, Any]:
     return {"models": [*lines, *bare]}
 
 
-def show_model(config: Config, name: str, version: str | None = None) -> dict[str, Any]:
+def show_model(
+    config: Config, name: str, version: str | None = None, *, labels: Collection[str] = ()
+) -> dict[str, Any]:
     """One version: what stands in the list, its verdict in full, parameters and card.
+
+    Of a generator also a few of its answers, which are texts: for whoever asked, and no page.
 
     Args:
         config: The configuration.
         name: Of the model.
         version: Of it; the one that serves by default, else the newest.
+        labels: What the reader holds besides ``public``: whose answers are shown.
 
     Raises:
         UnknownName: There is none.
@@ -43,12 +49,15 @@ def show_model(config: Config, name: str, version: str | None = None) -> dict[st
     store = find_store(config.store_uri)
     serving = _serving(store)
     found = known_version(config, name, version or serving.get(name))
+    said = verdict_of(config.root, found)
+    answers = samples(config, found, labels) if said.get("kind") == "generator" else None
     return {
         **_line(config, store, serving, found),
         "commit": found.commit,
         "base_commit": found.base,
         "parameters": params_of(config.root, found),
-        "judgement": verdict_of(config.root, found),
+        "judgement": said,
+        "samples": None if answers is None else answers.to_dict(),
         "looks": [
             {"at": look.at.isoformat(), "verdict": look.verdict, "reasons": list(look.reasons)}
             for look in verdicts(store, name)

@@ -1,0 +1,140 @@
+"""What a generator answered in its evaluation, beside what served: only what a reader may see today.
+
+The texts are fetched for this one look and kept nowhere; they are for a terminal, never for a page
+or a log that others see.
+"""
+
+import json
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import Config
+from pipelines.errors import RegistryError, UnknownName
+from pipelines.knowledge import find_store, newest, published_documents
+from pipelines.models.stored import FOLDER
+from pipelines.records import may_see
+from pipelines.registry import Version, checkout_path
+from pipelines.training.generator.prompts import shown
+from pipelines.training.records import digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One held-out question, and what each model answered to the very same prompt."""
+
+    question: str
+    uri: str
+    domain: str
+    wanted: str
+    """As the house answers it."""
+    answers: Mapping[str, str]
+    """By model of the evaluation: base, worked, champion, challenger."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"answers": dict(self.answers)}
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A few answers, and why there are no more."""
+
+    shown: tuple[Sample, ...] = ()
+    hidden: int = 0
+    """Questions whose prompts hold what this reader may not see today."""
+    why: str = ""
+    """Why none could be read."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"shown": [one.to_dict() for one in self.shown]}
+
+
+def samples(config: Config, version: Version, labels: Collection[str]) -> Samples:
+    """A few questions by hash, the same ones each time, and their answers.
+
+    A prompt is shown with its answers only where every passage in it is of a document that is
+    published, not withheld, and may be read by someone who holds the labels.
+
+    Args:
+        config: The configuration.
+        version: Of a generator.
+        labels: What the reader holds besides ``public``.
+    """
+    visible = _visible(config, labels)
+    home = FOLDER.format(model=version.model)
+    try:
+        with tempfile.TemporaryDirectory(prefix="staleproof-") as scratch:
+
+            def fetched(path: str, name: str) -> Path:
+                return checkout_path(config.root, version, f"{home}/{path}", Path(scratch) / name)
+
+            asked = _rows(fetched("dataset/questions.parquet", "questions.parquet"))
+            said = _said(fetched("evaluation/scores.parquet", "scores.parquet"))
+            passages = _passages(fetched("snapshot/passages", "passages"))
+    except (RegistryError, UnknownName) as error:
+        return Samples(why=f"Its answers cannot be read now: {error.message}")
+    held_out = [row for row in asked if row["set"] == "held_out" and row["id"] in said]
+    held_out.sort(key=lambda row: digest("sample", row["id"]))
+    open_to = [row for row in held_out if _uris(row, passages) <= visible]
+    return Samples(
+        tuple(
+            Sample(row["text"], row["uri"], row["domain"], row["answer"], said[row["id"]])
+            for row in open_to[:SAMPLES]
+        ),
+        hidden=len(held_out) - len(open_to),
+    )
+
+
+def _visible(config: Config, labels: Collection[str]) -> frozenset[str]:
+    store = find_store(config.store_uri)
+    last = newest(store) if store else None
+    if store is None or last is None:
+        return frozenset()
+    documents = published_documents(store, last.state)
+    return frozenset(
+        uri
+        for uri, one in documents.items()
+        if uri not in last.withheld and may_see(labels, one.policy.labels)
+    )
+
+
+def _uris(row: Mapping[str, Any], passages: "pa.Table") -> frozenset[str]:
+    """The documents that the passages of a prompt are from, and the one that answers."""
+    prompt = "\n".join(turn["content"] for turn in json.loads(row["messages"]))
+    columns = (passages[name].to_pylist() for name in ("uri", "prefix", "text"))
+    found = {uri for uri, prefix, text in zip(*columns, strict=True) if _in(prompt, prefix, text)}
+    return frozenset(found | {row["uri"]})
+
+
+def _in(prompt: str, prefix: str, text: str) -> bool:
+    return shown(prefix, text).strip() in prompt
+
+
+def _said(file: Path) -> dict[str, dict[str, str]]:
+    """What was answered to held-out questions: question -> model -> answer."""
+    found: dict[str, dict[str, str]] = {}
+    for row in _rows(file):
+        if row["set"] == "held_out" and row["said"] is not None:
+            found.setdefault(row["question"], {})[row["model"]] = row["said"]
+    return found
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    return list(pq.read_table(file).to_pylist())
+
+
+def _passages(folder: Path) -> "pa.Table":
+    import pyarrow.parquet as pq
+
+    return pq.read_table(folder, columns=["uri", "prefix", "text"])
