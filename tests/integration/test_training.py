@@ -144,10 +144,10 @@ def test_metrics_are_means_of_the_scores(trained: Place) -> None:
     assert told["reciprocal_rank"] == pytest.approx(sum(some) / len(some), abs=1e-6)
     assert set(metrics["by_domain"]) <= {"hall", "yard"}
     assert {"over_base", "over_champion"} <= metrics["general"].keys()
-    with (trained.evaluation / "recall.csv").open() as file:
+    with (trained.evaluation / "measures.csv").open() as file:
         curve = [row for row in csv.DictReader(file) if row["model"] == "challenger"]
-    assert float(curve[-1]["recall"]) == told["recall_10"]
-    assert float(curve[4]["recall"]) == told["recall_5"]
+    assert float(curve[-1]["value"]) == told["recall_10"]
+    assert float(curve[4]["value"]) == told["recall_5"]
 
 
 def test_gate_can_judge_what_the_stages_wrote(trained: Place) -> None:

@@ -1,9 +1,9 @@
 """What is particular to a generator: examples with passages, its adapter, its answers and its gate."""
 
 from pipelines.training.generator.base import base_folder, fingerprint
-from pipelines.training.generator.evaluate import METRIC, measure, run_evaluation
+from pipelines.training.generator.evaluate import measure, run_evaluation
 from pipelines.training.generator.examples import make_dataset
-from pipelines.training.generator.gate import judge
+from pipelines.training.generator.gate import METRIC, judge
 from pipelines.training.generator.learn import learn
 
 __all__ = [

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.training.generator.base import base_folder, fingerprint
 from pipelines.training.generator.checkpoints import Checkpoints, checkpoints, marked_whole
-from pipelines.training.generator.model import Opened, open_generator
+from pipelines.training.generator.model import Opened, older_names, open_generator
 from pipelines.training.losses import DIGITS, told_steps, write_losses
 from pipelines.training.measured import write_measured
 from pipelines.training.params import GeneratorParams
@@ -92,7 +92,8 @@ def _with_adapter(opened: Opened, params: GeneratorParams) -> Any:
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(opened.model, config)
+    with older_names():
+        return get_peft_model(opened.model, config)
 
 
 def _trainer(

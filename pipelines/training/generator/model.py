@@ -1,6 +1,8 @@
 """Loads a generator, a base and perhaps an adapter on it, the same way wherever it is used."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,10 +75,19 @@ def open_generator(
     if adapter is not None:
         from peft import PeftModel
 
-        model = PeftModel.from_pretrained(model, adapter, is_trainable=False)
+        with older_names():
+            model = PeftModel.from_pretrained(model, adapter, is_trainable=False)
     if torch.cuda.is_available():
         model = model.to("cuda")
     return Opened(model.eval(), open_tokenizer(base))
+
+
+@contextmanager
+def older_names() -> Iterator[None]:
+    """Peft asks transformers for something by a name that is going out; that is not for users."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 def open_tokenizer(base: Path) -> Any:
