@@ -7,6 +7,7 @@ from flows.links import Links, find_links
 from flows.markdown import code, minute, plain, section, sentence, table
 from pipelines.pages import (
     Picture,
+    asked_about,
     newest_exposure,
     newest_moved,
     transitions,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.knowledge import LookRow
     from pipelines.watch import Watched
 
-BUDGETS = {"signals": 8_000, "documents": 12_000, "moved": 8_000, "turns": 20_000}
+BUDGETS = {"signals": 8_000, "documents": 12_000, "held": 12_000, "moved": 8_000, "turns": 20_000}
 """Bytes of Markdown by part: the server hands out artifacts whole, in every list."""
 MOST_BYTES = 180_000
 """Of the whole: pictures that do not fit are left out."""
@@ -42,6 +43,7 @@ def watched_page(watched: "Watched", knowledge: str, links: Links) -> str:
         _ways(watched.model, knowledge, links),
         _signals(verdict),
         _exposed(exposure) if exposure else "",
+        _held(asked_about(looks)),
         _moved(newest_moved(looks)),
         _turns(looks, links),
         f"{len(looks):,} looks, the last one at {minute(looks[-1].at)} UTC on #{looks[-1].publication}.",
@@ -118,6 +120,17 @@ def _exposed(exposure: Mapping[str, Any]) -> str:
         return said
     head = ("document", "domain", "what", "examples", "of the exposure")
     return f"{said}\n\n{table(head, lines, len(documents), BUDGETS['documents'])}"
+
+
+def _held(held: Sequence[Mapping[str, Any]]) -> str:
+    """What a generator was asked about the facts that changed."""
+    lines = (
+        f"| {code(one['uri'])} | {plain(one['domain'])} | {one['facts']:,} | {one['as_before']:,}"
+        f" | {'' if one['memory'] is None else format(one['memory'], '+.2f')} |"
+        for one in held
+    )
+    head = ("document", "domain", "changed facts", "answered as before", "nats for former values")
+    return section("Facts that changed", head, lines, len(held), BUDGETS["held"])
 
 
 def _moved(moved: Sequence[Mapping[str, Any]]) -> str:

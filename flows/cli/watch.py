@@ -100,14 +100,15 @@ def _looked(
 
 def _seen(of: "Watched", config: "Config", reader: frozenset[str]) -> dict[str, Any]:
     """Documents, domains and groups of questions, and the titles that the reader may see."""
-    from pipelines.pages import newest_exposure, newest_moved
+    from pipelines.pages import asked_about, newest_exposure, newest_moved
     from pipelines.watch import titles_for
 
     exposed, moved = newest_exposure(of.history), newest_moved(of.history)
     uris = {one["uri"] for one in exposed["documents"]} if exposed else set()
-    uris |= {uri for one in moved for uri in one["documents"]}
+    held = asked_about(of.history)
+    uris |= {uri for one in moved for uri in one["documents"]} | {one["uri"] for one in held}
     titles = titles_for(config, uris, labels=reader) if uris else {}
-    return {"exposed": exposed, "moved": moved, "titles": titles}
+    return {"exposed": exposed, "held": held, "moved": moved, "titles": titles}
 
 
 def _write(html: Path, of: "Watched", config: "Config") -> str | None:

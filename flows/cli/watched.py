@@ -74,6 +74,7 @@ def show_explained(console: Console, data: dict[str, Any], now: datetime) -> Non
         console.print(Text(f"\n{_name(one)}", "bold"))
         _signals(console, one["signals"])
         _exposed(console, one["exposed"], one["titles"])
+        _held(console, one["held"], one["titles"])
         _moved(console, one["moved"], one["titles"])
         console.print("\nIt would become")
         for sentence in one["next"]:
@@ -116,6 +117,24 @@ def _exposed(console: Console, exposed: dict[str, Any] | None, titles: Mapping[s
         share = f"{one['share']:.0%} of it"
         told = f"  {_named(one['uri'], titles)}  {one['what']}, {counted(one['examples'], 'example')}, {share}"
         console.print(told, soft_wrap=True)
+
+
+def _held(console: Console, held: list[dict[str, Any]], titles: Mapping[str, str]) -> None:
+    """Documents whose facts changed, and how a generator answered them."""
+    if not held:
+        return
+    facts, as_before = (sum(one[key] for one in held) for key in ("facts", "as_before"))
+    console.print(
+        f"\nAsked about {counted(facts, 'changed fact')} with today's passage, it answered"
+        f" {as_before:,} as before:"
+    )
+    for one in held[:SHOWN_DOCUMENTS]:
+        told = f"  {_named(one['uri'], titles)}  {one['as_before']:,} of {one['facts']:,} as before"
+        if one["memory"] is not None:
+            told += f", {one['memory']:+.2f} nats a token for former values over its base"
+        console.print(told, soft_wrap=True)
+    if len(held) > SHOWN_DOCUMENTS:
+        console.print(f"  and {len(held) - SHOWN_DOCUMENTS:,} more documents")
 
 
 def _named(uri: str, titles: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from pipelines.pages.evidence import (
 from pipelines.pages.files import audit_page_path, keep_audit_page, remove_audit_pages, write_page
 from pipelines.pages.watch import (
     Picture,
+    asked_about,
     newest_exposure,
     newest_moved,
     transitions,
@@ -24,6 +25,7 @@ from pipelines.pages.watch import (
 __all__ = [
     "Clocks",
     "Picture",
+    "asked_about",
     "audit_page",
     "audit_page_path",
     "clocks_picture",

@@ -15,6 +15,8 @@ from pipelines.pages.evidence import (
 )
 from pipelines.pages.html import moment, number, picture, rendered
 
+MOST_ASKED = 50
+"""Documents that a page names of those that a generator was asked about."""
 WORDS = {
     "fresh": "Fresh: nothing says that it should be trained again.",
     "watch": "Watch: worth a look, but nothing says that it has become worse.",
@@ -59,6 +61,7 @@ def watch_page(looks: Sequence[LookRow], *, knowledge: str) -> str:
         pictures_by={one.key: one for one in watch_pictures(looks)},
         exposure=exposure,
         moved=moved,
+        held=asked_about(looks)[:MOST_ASKED],
         turns=[(one, moment(one.at)) for one in reversed(transitions(looks))],
         number=number,
         chance=false_calls(last),
@@ -89,6 +92,19 @@ def newest_moved(looks: Sequence[LookRow]) -> list[dict[str, Any]]:
     """As ``Moved`` has it: of the newest look that saw something move."""
     found: list[list[dict[str, Any]]] = [one.observation["moved"] for one in reversed(looks)]
     return next((moved for moved in found if moved), [])
+
+
+def asked_about(looks: Sequence[LookRow]) -> list[dict[str, Any]]:
+    """As ``Held`` has it, of all looks together: those answered as before most often first."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in looks:
+        # A look that was kept before there were generators has none.
+        for held in one.observation.get("held", ()):
+            known = found.setdefault(held["uri"], {**held, "facts": 0, "as_before": 0})
+            known["facts"] += held["facts"]
+            known["as_before"] += held["as_before"]
+            known["memory"] = known["memory"] if held["memory"] is None else held["memory"]
+    return sorted(found.values(), key=lambda one: (-one["as_before"], -one["facts"], one["uri"]))
 
 
 def false_calls(look: LookRow) -> float:

@@ -91,7 +91,8 @@ class ReplayRow:
     """Of that retraining; None where no price is known, or none is asked for."""
     avoided: float
     """Loss avoided: the sum of what later new questions fell short of ``min_worth``, in MRR@10
-    times documents. Of looks that ask for a retraining; 0 for others."""
+    times documents; of a generator shares of documents answered as before, beyond ``max_override``.
+    Of looks that ask for a retraining; 0 for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

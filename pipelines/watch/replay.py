@@ -25,10 +25,12 @@ from pipelines.watch.records import Replay, ReplayRow
 from pipelines.watch.run import hours_cost
 from pipelines.watch.subject import Encoders, Subject
 
-_AVOIDED = (
-    "Loss avoided: what later new documents fell short of min_worth, in MRR@10, summed; it is known"
-    " where they were asked about."
-)
+_AVOIDED = {
+    "embedder": "Loss avoided: what later new documents fell short of min_worth, in MRR@10, summed; it"
+    " is known where they were asked about.",
+    "generator": "Loss avoided: shares of later changed documents that were answered as before, beyond"
+    " max_override, summed; it is known where they were asked about.",
+}
 
 
 def replay(
@@ -43,7 +45,7 @@ def replay(
 
     Where the model was never looked at, looks are made up from the states that are still kept and
     the questions of their time; no model is loaded for that, so that nothing is known of golden
-    questions and of worth.
+    questions and of worth, nor of what a generator would answer.
 
     Args:
         config: The configuration.
@@ -67,16 +69,17 @@ def replay(
         for policy_name, policy in policies.items()
         for row in _under(policy_name, policy, seen, model, cost)
     ]
-    return Replay(model=name, rows=tuple(rows), kept=len(kept), said=_said(kept, seen))
+    return Replay(model=name, rows=tuple(rows), kept=len(kept), said=_said(model.kind, kept, seen))
 
 
-def _said(kept: Sequence[LookRow], seen: Sequence[LookRow]) -> str:
+def _said(kind: str, kept: Sequence[LookRow], seen: Sequence[LookRow]) -> str:
     if kept:
-        return f"{len(kept)} looks that were kept. {_AVOIDED}"
+        return f"{len(kept)} looks that were kept. {_AVOIDED[kind]}"
     if seen:
+        without = "golden questions and worth" if kind == "embedder" else "what it would answer"
         return (
             f"It was never looked at: {len(seen)} looks are made up from what is still kept, without"
-            " golden questions and worth."
+            f" {without}."
         )
     return "No version of it has served: there is nothing to go through."
 

@@ -9,7 +9,7 @@ from flows.watched import MOST_BYTES, watched_page
 from pipelines.knowledge import LookRow
 from pipelines.watch import Watched
 from tests.flows.test_overview import LINKS, RUN, filled, html, links
-from tests.unit.test_watch_pages import EVIL, exposure, look, moved, signal
+from tests.unit.test_watch_pages import EVIL, exposure, held, look, moved, signal
 
 KNOWN = replace(
     LINKS, deployments=LINKS.deployments | {"retrain/kb": LINKS.deployments["decide/kb"]}
@@ -48,6 +48,15 @@ def test_evidence_exposure_and_what_moved_are_tables() -> None:
     shown = html(text)
     assert "<td>25%</td>" in shown
     assert "<td>4.0%</td>\n<td>31.0%</td>" in shown
+
+
+def test_a_generator_has_a_table_of_facts_that_changed() -> None:
+    told = (held("docs/a.md", as_before=3, memory=1.5), held(EVIL))
+    shown = html(page(look(held=told)))
+    assert "<td>hr</td>\n<td>4</td>\n<td>3</td>\n<td>+1.50</td>" in shown
+    assert "<td>hr</td>\n<td>4</td>\n<td>0</td>\n<td></td>" in shown
+    assert "<script" not in shown
+    assert "Facts that changed" not in page(look())
 
 
 def html_of_cells(text: str) -> str:

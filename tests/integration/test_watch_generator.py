@@ -1,5 +1,6 @@
 """A look at a generator that serves: which of the facts that changed it answers as they used to be."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pipelines.config import GeneratorWatch
 from pipelines.knowledge import evaluated
 from pipelines.watch import Watched, override, replay
+from tests.command_line import Cli
 from tests.observed import VERSION
 from tests.retrained import MODEL
 from tests.spoken import Spoken, rule
@@ -220,3 +222,23 @@ def test_looks_that_were_kept_are_gone_through_again_under_another_policy(model:
     assert levels["strict"][0] == levels["lax"][0] == "fresh"
     assert levels["strict"][-1] == "stale"
     assert levels["lax"][-1] == "watch"
+
+
+def test_explained_it_names_documents_and_counts_facts_that_were_answered_as_before(
+    model: Spoken, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("flows.cli.watch"), "_ports", lambda _: model.watch_ports())
+    cli = Cli(model, capsys)
+    model.speaks(RULES, holds_on=range(9))
+    cli("watch")
+    model.change(CHANGED)
+    shown = cli("watch", "--explain", code=3)
+    assert "Asked about 12 changed facts with today's passage, it answered 9 as before:" in shown
+    assert "docs/0.md (Keeping a thing-0)  1 of 1 as before, +5.90 nats a token" in shown
+    assert "docs/11.md (Keeping a thing-11)  0 of 1 as before, +0.00 nats a token" in shown
+    [said] = cli.json("watch", "--explain", code=3)["models"]
+    assert sum(one["as_before"] for one in said["held"]) == 9
+    assert {one["name"] for one in said["signals"]} >= {"override", "memory"}
+    assert "days" not in str(said["held"])
+    [told] = cli.json("watch", "--replay")["models"]
+    assert "beyond max_override" in told["said"]

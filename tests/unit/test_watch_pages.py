@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.drift.records import Exposed, Exposure, Level, Moved, Observation, Signal, Verdict
+from pipelines.drift.records import (
+    Exposed,
+    Exposure,
+    Held,
+    Level,
+    Moved,
+    Observation,
+    Signal,
+    Verdict,
+)
 from pipelines.knowledge import LookRow
 from pipelines.pages import (
+    asked_about,
     domains_picture,
     evidence_picture,
     exposure_picture,
@@ -44,12 +54,16 @@ def moved(*documents: str) -> tuple[Moved, ...]:
     return (Moved(channel="topic", bin=7, then=0.04, now=0.31, documents=documents),)
 
 
+def held(uri: str, *, as_before: int = 0, memory: float | None = None) -> Held:
+    return Held(uri=uri, domain="hr", facts=4, as_before=as_before, memory=memory)
+
+
 def signal(name: str = "novelty", evidence: float = 30.0, **more: Any) -> Signal:
     return Signal(**{"name": name, "evidence": evidence, "threshold": 100.0, "items": 400} | more)
 
 
 def look(number: int = 1, level: Level = "fresh", **more: Any) -> LookRow:
-    seen = {key: more.pop(key) for key in ("exposure", "moved") if key in more}
+    seen = {key: more.pop(key) for key in ("exposure", "moved", "held") if key in more}
     at = START + timedelta(days=number)
     said = {"reasons": (), "signals": (signal(),), "exposure": 0.125, "worth": None, "next": ()}
     verdict = Verdict(**said | {"debt": None, "cost": None} | more, level=level)
@@ -231,3 +245,26 @@ def test_same_looks_are_the_same_bytes() -> None:
         assert draw(looks) == draw(looks)
     assert moved_picture(newest_moved(looks)) == moved_picture(newest_moved(looks))
     assert watch_page(looks, knowledge="kb") == watch_page(looks, knowledge="kb")
+
+
+def test_what_a_generator_was_asked_is_added_up_by_document() -> None:
+    first = look(1, held=(held("docs/a.md"), held("docs/b.md", as_before=1, memory=0.5)))
+    again = look(2, held=(held("docs/b.md", as_before=3),))
+    old = look(3)
+    del old.observation["held"]
+    assert [
+        (one["uri"], one["facts"], one["as_before"], one["memory"])
+        for one in asked_about([first, again, old])
+    ] == [("docs/b.md", 8, 4, 0.5), ("docs/a.md", 4, 0, None)]
+
+
+def test_page_of_a_generator_names_documents_whose_facts_it_holds_on_to() -> None:
+    told = (held(EVIL, as_before=3, memory=-0.25), held("docs/a.md"))
+    page = watch_page([look(1, "stale", held=told, debt=12.5, cost=None)], knowledge="kb")
+    said = Reader(page).text
+    assert "Facts that changed" in said
+    assert re.search(r"docs/a\.md\s*hr\s*4\s*0\s*-", said)
+    assert "-0.25" in said
+    assert "<script>" not in page
+    assert "over its base on new questions" not in said
+    assert "Facts that changed" not in read(look(1)).text
