@@ -123,6 +123,7 @@ class Trained:
     before: dict[str, str] = field(default_factory=dict)
     """Every byte of the user's own before a run."""
     report: Report | None = None
+    model: str = MODEL
 
     def copied(self, folder: Path) -> "Trained":
         """The same in another folder, to go on with."""
@@ -130,13 +131,13 @@ class Trained:
         shutil.copytree(self.repo.root, root, symlinks=True)
         encoder = dataclasses.replace(self.project.encoder, encoded=[])
         project = Project(root, encoder, now=self.project.now, runs=itertools.count(1_000))
-        return Trained(project, Versioned(root))
+        return Trained(project, Versioned(root), model=self.model)
 
     def retrain(self, run: str = "run-1", **more: Any) -> Report:
         self.project.later()
         return retrain_model(
             self.project.config,
-            MODEL,
+            self.model,
             now=self.project.now,
             run_id=run,
             on_event=self.events.append,
@@ -151,7 +152,7 @@ class Trained:
 
     @property
     def newest(self) -> Version:
-        found = newest_version(self.repo.root, MODEL)
+        found = newest_version(self.repo.root, self.model)
         assert found is not None
         return found
 

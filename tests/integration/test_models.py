@@ -160,7 +160,7 @@ SHAPES: dict[str, Any] = {
     "models": {"models": [VERSION]},
     f"models show {MODEL}": {
         **VERSION,
-        **keys("commit base_commit parameters judgement looks card"),
+        **keys("commit base_commit parameters judgement samples looks card"),
     },
     f"models diff {MODEL} v0.0.1 v0.0.2": {
         **keys("model from to parameters made_of publications metrics gate"),
@@ -168,6 +168,7 @@ SHAPES: dict[str, Any] = {
     },
     f"retrain {MODEL} --plan": {
         **keys("knowledge model publication documents passages pairs steps left_out not_used"),
+        **keys("without_evidence"),
         "estimate": keys("seconds hours memory_bytes cost measured_on"),
     },
 }
