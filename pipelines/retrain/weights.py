@@ -1,5 +1,6 @@
 """Base and champion that a training is compared with: fingerprints, and the folders that come along."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ from pipelines.embedding import fingerprint, locate_model
 from pipelines.embedding.weights import BUILT_IN
 from pipelines.knowledge import Publication
 from pipelines.registry import checkout_model, checkout_path, find_version
+from pipelines.retrain.stored import read_verdict
 from pipelines.training import Champion, Weights, generator
 from pipelines.training.generator.base import PACKAGED, locate_base
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "data/training/{model}/dataset/manifest.jsonl"
 
@@ -66,11 +70,25 @@ def _generator_weights(
         "champion": Champion(None, base_print),
     }
     folders: dict[str, Any] = {"base_folder": None if model.base == PACKAGED else base}
-    if serving is None:
+    if serving is None or not _is_of_base(config, model, serving, base_print):
         return facts, folders
     folders |= _champion(config, model, serving, scratch)
     adapter = generator.fingerprint(folders["champion_folder"])
     return facts | {"champion": Champion(serving, adapter)}, folders
+
+
+def _is_of_base(config: Config, model: GeneratorModel, serving: str, base_print: str) -> bool:
+    """Whether the version that serves is an adapter of this base: of another one it says nothing."""
+    said = read_verdict(config.root, find_version(config.root, model.name, serving))
+    if said is None or said["made_of"]["base"] == base_print:
+        return True
+    logger.warning(
+        "%s %s is an adapter of another base: a new version is compared with its own base alone.",
+        model.name,
+        serving,
+        extra={"event": "retrain.other_base"},
+    )
+    return False
 
 
 def _champion(config: Config, model: ModelConfig, serving: str, scratch: Path) -> dict[str, Path]:

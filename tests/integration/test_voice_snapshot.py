@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.config import Config
 from pipelines.errors import ConfigError
+from pipelines.knowledge import Publication, Store
 from pipelines.registry import Version
 from pipelines.retrain import snapshot as snapshots
 from pipelines.retrain.snapshot import Taken, take_snapshot
@@ -319,16 +321,17 @@ def test_base_comes_along_and_is_champion_where_no_version_serves(project: Proje
     assert snapshot.champion_folder is None
 
 
-def test_version_that_serves_comes_along_with_what_it_learned(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def served(project: Project, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A version serves, whose verdict this is."""
     write_voice(project, line())
     project.refresh()
     whole = snapshots.newest_publication
-    served = lambda config: (  # noqa: E731
-        whole(config)[0],
-        replace(whole(config)[1], models={MODEL: "v0.0.3"}),
-    )
+    verdict: dict[str, Any] = {"made_of": {"base": fingerprint(project.root / "base")}}
+
+    def newest(config: Config) -> tuple[Store, Publication]:
+        store, last = whole(config)
+        return store, replace(last, models={MODEL: "v0.0.3"})
 
     def fetch_file(root: Path, found: Version, path: str, into: Path) -> Path:
         assert (found.version, path) == ("v0.0.3", f"data/training/{MODEL}/dataset/manifest.jsonl")
@@ -336,13 +339,30 @@ def test_version_that_serves_comes_along_with_what_it_learned(
         return into
 
     room = "pipelines.retrain.weights"
-    monkeypatch.setattr("pipelines.retrain.snapshot.newest_publication", served)
+    monkeypatch.setattr("pipelines.retrain.snapshot.newest_publication", newest)
     monkeypatch.setattr(f"{room}.find_version", lambda _, __, name: version(name))
+    monkeypatch.setattr(f"{room}.read_verdict", lambda *_: verdict)
     monkeypatch.setattr(f"{room}.checkout_model", lambda _, __, into: weights(into, b"adapter"))
     monkeypatch.setattr(f"{room}.checkout_path", fetch_file)
+    return verdict
+
+
+@pytest.mark.usefixtures("served")
+def test_version_that_serves_comes_along_with_what_it_learned(project: Project) -> None:
     snapshot = of(project)
     assert snapshot.facts.champion.version == "v0.0.3"
     assert snapshot.champion_folder is not None
     assert snapshot.facts.champion.fingerprint == fingerprint(snapshot.champion_folder)
     assert snapshot.facts.champion.fingerprint != snapshot.facts.base.fingerprint
     assert list(snapshot.champion_manifest()) == []
+
+
+def test_version_of_another_base_is_not_compared(
+    project: Project, served: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    served["made_of"]["base"] = "f" * 64
+    with caplog.at_level(logging.WARNING, "pipelines.retrain"):
+        snapshot = of(project)
+    assert snapshot.champion_folder is None
+    assert snapshot.facts.champion.version is None
+    assert "v0.0.3 is an adapter of another base" in caplog.text
