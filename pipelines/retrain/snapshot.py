@@ -23,7 +23,6 @@ from pipelines.registry import Version, checkout_path
 from pipelines.retrain.allowed import Allowed, allowed_documents
 from pipelines.retrain.asked import PublishedNow, given_parts
 from pipelines.retrain.ids import Former, needs_texts, stable_ids
-from pipelines.retrain.weights import MANIFEST as MANIFEST
 from pipelines.retrain.weights import compared_weights
 from pipelines.training import (
     Facts,

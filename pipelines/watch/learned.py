@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.registry.folder import registry_folder
-from pipelines.retrain.snapshot import FOLDER, MANIFEST
+from pipelines.retrain.snapshot import FOLDER
+from pipelines.retrain.weights import MANIFEST
 from pipelines.training import Snapshot, read_snapshot
 from pipelines.training.records import ManifestLine, read_lines
 from pipelines.watch.ports import Ports
