@@ -1,6 +1,5 @@
 """The model card of an embedder, as Markdown: names, hashes and numbers, never a document's text."""
 
-
 from pipelines.embedding.weights import BUILT_IN_SHA256
 from pipelines.retrain.card_parts import (
     Card,

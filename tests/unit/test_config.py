@@ -1,6 +1,7 @@
 """The configuration: found, read, overridden, refused in words that name what is wrong."""
 
 import json
+import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -61,6 +62,25 @@ def refusal(folder: Path, text: str, **env: str) -> str:
     assert "pydantic" not in str(caught.value)
     assert "http" not in str(caught.value)
     return str(caught.value)
+
+
+def test_demo_has_a_generator_that_says_every_setting_and_asks_for_the_form_of_its_answers() -> (
+    None
+):
+    model = load_config(DEMO, env={}).model("handbook-voice")
+    assert isinstance(model, GeneratorModel)
+    said = tomllib.loads(DEMO.read_text())["models"][1]
+    assert said.keys() == GeneratorModel.model_fields.keys()
+    assert said["gate"].keys() == GeneratorGate.model_fields.keys()
+    assert said["watch"].keys() == GeneratorWatch.model_fields.keys()
+    answers = [
+        json.loads(line)["answer"]
+        for file in sorted(DEMO.parent.glob(model.voice[0]))
+        for line in file.read_text().splitlines()
+    ]
+    assert len(answers) == 200
+    assert all(re.fullmatch(model.format, answer) for answer in answers)
+    assert not re.fullmatch(model.format, model.abstention)
 
 
 def test_demo_gives_each_folder_of_the_handbook_its_domain() -> None:

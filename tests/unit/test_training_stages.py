@@ -1,11 +1,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines.errors import ConfigError
 from pipelines.training.__main__ import main
 from pipelines.training.measured import read_measured, write_measured
-from pipelines.training.params import Params, read_params
+from pipelines.training.params import GeneratorParams, Params, read_params
 from pipelines.training.places import Place
 from tests.snapshots import Page, facts, written
 
@@ -87,3 +88,14 @@ def test_number_that_no_training_can_use_is_said_with_its_key(tmp_path: Path, va
     (tmp_path / "params.yaml").write_text(f"models:\n  words: {{{value}}}\n")
     with pytest.raises(ConfigError, match=rf"models\.words\.{value.partition(':')[0]}"):
         read_params(tmp_path, "words")
+
+
+def test_parameters_of_the_demos_generator_say_everything() -> None:
+    text = (ROOT / "params.yaml").read_text()
+    said = yaml.safe_load(text)["models"]["handbook-voice"]
+    assert said.keys() == GeneratorParams.model_fields.keys()
+    for key, field in GeneratorParams.model_fields.items():
+        assert f"  # {field.description}\n" in text, key
+    read = read_params(ROOT, "handbook-voice", "generator")
+    assert isinstance(read, GeneratorParams)
+    assert read.learning_rate == 5e-4
