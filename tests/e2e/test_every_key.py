@@ -9,12 +9,20 @@ import pytest
 from pydantic import BaseModel
 
 import tests.audit_key_cases
+import tests.generator_key_cases
 import tests.model_key_cases
 import tests.server_key_cases
 import tests.watch_key_cases
 import tests.webhook_key_cases  # noqa: F401  (all put their cases beside these)
 from pipelines.config import DomainPolicy, Endpoint, FilesSource, GitSource, SourceRule
-from pipelines.config.fine_tuned import EmbedderModel, GatePolicy, GeneratorWatch, WatchPolicy
+from pipelines.config.fine_tuned import (
+    EmbedderModel,
+    GatePolicy,
+    GeneratorGate,
+    GeneratorModel,
+    GeneratorWatch,
+    WatchPolicy,
+)
 from pipelines.config.models import Settings
 from pipelines.knowledge.queries import logged_queries
 from pipelines.refresh import Ports
@@ -33,7 +41,8 @@ def every_key() -> set[str]:
     keys = keys_of(FilesSource, "sources") | keys_of(GitSource, "sources")
     keys |= keys_of(SourceRule, "sources.rules") | keys_of(DomainPolicy, "domains")
     keys |= keys_of(Endpoint, "webhook.endpoints")
-    keys |= keys_of(EmbedderModel, "models") | keys_of(GatePolicy, "models.gate")
+    keys |= keys_of(EmbedderModel, "models") | keys_of(GeneratorModel, "models")
+    keys |= keys_of(GatePolicy, "models.gate") | keys_of(GeneratorGate, "models.gate")
     keys |= keys_of(WatchPolicy, "models.watch") | keys_of(GeneratorWatch, "models.watch")
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
