@@ -68,6 +68,16 @@ def test_answers_of_documents_that_are_not_held_out_are_learned_with_their_passa
     assert {row["answer"][-3:] for row in voice} == {"[1]", "[2]"}
 
 
+def test_prompts_have_different_passages_beside_those_that_answer(tmp_path: Path) -> None:
+    place = made(tmp_path)
+    for rows in (of_kind(place, "voice"), of_set(place, "held_out"), of_set(place, "unanswerable")):
+        passages = Counter(
+            part for row in rows for part in prompt(row).split("```") if "About " in part
+        )
+        assert len(rows) == 20
+        assert max(passages.values()) <= 10
+
+
 def test_held_out_answers_are_asked_and_never_learned(tmp_path: Path) -> None:
     place = made(tmp_path)
     asked = of_set(place, "held_out")
