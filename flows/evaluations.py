@@ -12,7 +12,14 @@ from pipelines.registry import Version, find_version, read_text
 from pipelines.retrain import Report
 
 FOLDER = "data/training/{model}"
-TITLES = {"held_out": "held out", "golden": "golden", "general": "other subjects"}
+TITLES = {
+    "held_out": "held out",
+    "changed": "changed passages",
+    "golden": "golden",
+    "general": "other subjects",
+}
+SCORES = {"reciprocal_rank": "MRR@10", "answer": "Score of answers"}
+"""What decides, by its name in the metrics."""
 MOST_BYTES = 180_000
 """Of the whole: the server hands out artifacts whole, in every list."""
 
@@ -27,12 +34,13 @@ def evaluation(report: Report, *, card: str, losses: str) -> str:
     """
     said = report.verdict or {}
     word = "refused" if report.is_refused else "may be promoted"
+    scored = SCORES.get(str(said.get("metrics", {}).get("metric")), "MRR@10")
     parts = [
         f"# {plain(report.model)} {plain(report.version or '')}: {word}",
         *(f"- {sentence(reason)}" for reason in said.get("reasons", ())),
         _to_do(report),
         _picture("The loss by step", loss_picture(_losses(losses))) if losses else "",
-        _picture("MRR@10 of each model", scores_picture(_scores(said), "MRR@10, 95 %")),
+        _picture(f"{scored} of each model", scores_picture(_scores(said), f"{scored}, 95 %")),
         card.replace("# ", "## ", 1) if card.startswith("# ") else card,
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"

@@ -40,7 +40,7 @@ async def promote(
     reason: str = "",
     config: str | None = None,
 ) -> State[Any]:
-    """Lets a version in: embeds all passages with it beside what serves, then switches readers.
+    """Lets a version in: an index is filled beside what serves, or a generator tried, then it serves.
 
     Refreshes go on meanwhile. To take it back: run decide with the action demote.
 
