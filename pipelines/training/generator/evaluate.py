@@ -83,7 +83,7 @@ def run_evaluation(place: Place, snapshot: Snapshot, params: GeneratorParams) ->
         opened = open_generator(base, adapter=adapter, precision=params.precision)
         for model in (BASE, WORKED) if adapter is None else (name,):
             done = len(rows)
-            scored, rates[model] = _examined(
+            scored, rates[model] = examined(
                 opened,
                 exam,
                 model,
@@ -91,7 +91,7 @@ def run_evaluation(place: Place, snapshot: Snapshot, params: GeneratorParams) ->
                 lambda n, done=done: steps.done(done + n),  # type: ignore[misc]
             )
             rows += scored
-    scores = scores_table(rows, _schema())
+    scores = scores_table(rows, scores_schema())
     shutil.rmtree(place.evaluation, ignore_errors=True)
     place.evaluation.mkdir(parents=True)
     told = summary(scores, METRIC, of_set=_DECIDES, models=MODELS)
@@ -148,14 +148,25 @@ def _refuse_learned(place: Place, snapshot: Snapshot, questions: Sequence[Row]) 
         )
 
 
-def _examined(
+def examined(
     opened: Opened,
     exam: Exam,
     model: str,
     params: GeneratorParams,
-    on_step: Callable[[int], None],
+    on_step: Callable[[int], None] = lambda _: None,
 ) -> tuple[list[Row], float]:
-    """All scores of one model, and the new tokens a second of its answers."""
+    """Ask one model everything.
+
+    Args:
+        opened: The model; of ``base`` and ``worked`` the base.
+        exam: What it is asked.
+        model: One of ``MODELS``.
+        params: How long an answer may be, and how many are given at once.
+        on_step: Told how many texts are done.
+
+    Returns:
+        Rows of ``scores.parquet``, and the new tokens a second of its answers.
+    """
     before = exam.worked if model == WORKED else []
     prompts = [[*before, *row["messages"]] for row in exam.questions]
     started = time.monotonic()
@@ -200,7 +211,8 @@ def _scored(row: Row, model: str, measured: Mapping[str, float | None], **other:
 
 
 @cache
-def _schema() -> "pa.Schema":
+def scores_schema() -> "pa.Schema":
+    """Columns of ``scores.parquet``; null where a measure says nothing about a question."""
     import pyarrow as pa
 
     names = ("set", "model", "kind", "question", "document", "domain")

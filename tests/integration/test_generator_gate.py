@@ -1,0 +1,114 @@
+"""The gate on generators that are really trained: what may serve, and the three that may not."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.config import GeneratorGate
+from pipelines.training.gate import CHALLENGER
+from pipelines.training.generator.evaluate import examined, read_exam, scores_schema
+from pipelines.training.generator.gate import GeneratorJudgement, judge
+from pipelines.training.generator.model import open_generator
+from pipelines.training.metrics import scores_table
+from pipelines.training.params import GeneratorParams
+from pipelines.training.places import Place
+from pipelines.training.records import GeneralText, read_lines
+from tests.generators import SENTENCES, base, judged, project, run, taught
+from tests.house import HOUSE, few
+
+pytestmark = pytest.mark.slow
+
+PARAMS = GeneratorParams(
+    held_out=0.5,
+    passages=1,
+    epochs=4.0,
+    max_steps=20,
+    learning_rate=1e-3,
+    max_questions=20,
+    general_prompts=10,
+    max_new_tokens=32,
+)
+POLICY = GeneratorGate(min_format=0.8)
+"""Of 20 answers all 20 must have the form: the least that 95 % then leaves is 0.83."""
+LATENCY = {"base": 1.0, "worked": 1.0, "challenger": 1.0}
+
+
+def general() -> tuple[GeneralText, ...]:
+    """Twenty built-in sentences and as many prompts, of which half are learned again."""
+    texts = list(read_lines(SENTENCES, GeneralText))
+    of_kind = [[text for text in texts if text.kind == kind][:20] for kind in ("sentence", "chat")]
+    return tuple(text for some in of_kind for text in some)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Twenty steps, as they should be."""
+    place = project(tmp_path_factory.mktemp("good"), PARAMS, *few(24), general_texts=general())
+    for stage in ("dataset", "train", "evaluate"):
+        run(stage, place)
+    return place
+
+
+def losses(place: Place) -> list[float]:
+    lines = (place.folder / "loss.csv").read_text().splitlines()[1:]
+    return [float(line.split(",")[1]) for line in lines]
+
+
+def mine(place: Place, params: GeneratorParams, good: Place) -> pa.Table:
+    """Its scores, and those of base and worked examples, which no training changes."""
+    opened = open_generator(base()[0], adapter=place.weights)
+    rows, _ = examined(opened, read_exam(good, HOUSE), CHALLENGER, params)
+    others = pq.read_table(good.evaluation / "scores.parquet").to_pylist()
+    same = [row for row in others if row["model"] != CHALLENGER]
+    return scores_table([*rows, *same], scores_schema())
+
+
+def arm(good: Place, root: Path, **other: Any) -> tuple[Place, GeneratorJudgement]:
+    """The same data set, learned otherwise; what the gate says."""
+    params = PARAMS.model_copy(update=other)
+    place = taught(good, root, params)
+    return place, judge(mine(place, params, good), POLICY, LATENCY)
+
+
+def test_twenty_steps_hold_the_form_follow_passages_and_forget_little(good: Place) -> None:
+    judgement = judged(good, min_format=POLICY.min_format)
+    assert judgement.others["base"]["format"].share == 0
+    assert judgement.proportions["format"].share >= 0.9
+    assert judgement.proportions["fact"].share >= 0.9
+    assert judgement.proportions["faithfulness"].lower >= 0.7
+    assert judgement.forgetting["chat"].upper < 0.5
+    assert judgement.reasons == ()
+    assert judgement.promote
+    assert judgement.champion == "worked"
+
+
+def test_rate_that_ruins_general_chat_is_stopped(good: Place, tmp_path: Path) -> None:
+    place, judgement = arm(good, tmp_path, learning_rate=5e-3, max_steps=12)
+    assert not judgement.promote
+    assert judgement.forgetting["chat"].lower > 0.5
+    assert any("max_chat_forgetting" in reason for reason in judgement.reasons)
+    assert losses(place)[-1] < losses(place)[0] / 2
+
+
+def test_run_too_short_for_the_form_is_stopped_though_its_loss_fell(
+    good: Place, tmp_path: Path
+) -> None:
+    place, judgement = arm(good, tmp_path, learning_rate=3e-4, max_steps=4)
+    assert losses(place)[-1] < losses(place)[0] * 0.9
+    assert judgement.proportions["format"].share < 0.5
+    assert any("min_format" in reason for reason in judgement.reasons)
+    assert judgement.forgetting["chat"].upper < 0.5
+
+
+def test_facts_learned_without_passages_override_fresh_ones(good: Place, tmp_path: Path) -> None:
+    closed = {"passages": 0, "abstentions": 0.0, "replay": 0.0, "learning_rate": 2e-3}
+    params = PARAMS.model_copy(update=closed | {"epochs": 16.0, "max_steps": 48})
+    place = project(tmp_path, params, *few(24), general_texts=general())
+    for stage in ("dataset", "train"):
+        run(stage, place)
+    judgement = judge(mine(place, params, good), POLICY, LATENCY)
+    assert judgement.proportions["faithfulness"].share < 0.5
+    assert any("min_faithfulness" in reason for reason in judgement.reasons)
