@@ -90,6 +90,11 @@ def told(answer: str, former: str, fresh: str) -> tuple[Answer, Answer] | None:
     )
 
 
+def both(fact: Fact) -> tuple[Answer, Answer] | None:
+    """The answer with either value; None where that of today is not known."""
+    return told(fact.answer, fact.former, fact.fresh) if fact.fresh else None
+
+
 def _words(text: str) -> list[tuple[str, Span]]:
     return [(found[0].casefold(), found.span()) for found in _WORD.finditer(text)]
 

@@ -1,24 +1,27 @@
 """What changed since a version learned it: does it answer as before, though the passage says otherwise."""
 
-from collections import defaultdict
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from pipelines.config import GeneratorWatch
 from pipelines.drift.records import Bet, Held
-from pipelines.knowledge import Evaluation, model_folder, rows_of
+from pipelines.knowledge import model_folder
 from pipelines.registry.checkout import weights_path
 from pipelines.retrain.snapshot import FOLDER
 from pipelines.training import Snapshot
 from pipelines.training.generator.base import PACKAGED
-from pipelines.training.generator.evidence import Library, text_of
 from pipelines.training.generator.prompts import messages
 from pipelines.training.generator.scores import holds
 from pipelines.training.records import digest
-from pipelines.watch.exposure import standing_of
-from pipelines.watch.facts import Answer, Fact, now, told
+from pipelines.watch.changed_facts import (
+    changed_documents,
+    changed_facts,
+    evaluation_of,
+    note_nothing,
+    some_documents,
+)
+from pipelines.watch.facts import Fact, both
 from pipelines.watch.learned import snapshot_of
 from pipelines.watch.ports import Generator
 from pipelines.watch.subject import Subject
@@ -64,91 +67,31 @@ def look_at_facts(subject: Subject, policy: GeneratorWatch) -> Answered:
         RemoteUnavailable: They cannot be fetched now.
         DataMissing: They are gone, or damaged.
     """
-    changed = _changed(subject)
+    changed = changed_documents(subject)
     if not changed:
         return Answered()
     with snapshot_of(
         subject.config.root, subject.model.name, subject.version, subject.ports
     ) as snapshot:
-        facts = _facts(subject, policy, snapshot, changed)
-        chosen, left = _chosen(facts, policy.max_facts)
+        facts = changed_facts(subject, policy, snapshot, changed)
+        if policy.override:  # else facts that are gone may be asked about one day
+            note_nothing(subject, {uri: changed[uri] for uri in changed.keys() - facts.keys()})
+        chosen, left = some_documents(facts, policy.max_facts)
         if not chosen:
             return Answered()
         generator = _generator(subject, snapshot)
         asked = _asked(generator, [fact for some in chosen.values() for fact in some])
-    return _kept(subject, policy, chosen, changed, asked, left)
-
-
-def _changed(subject: Subject) -> dict[str, str]:
-    """Where documents are today that were learned from, may still be, and say something else."""
-    manifest = subject.learned
-    standing = standing_of(subject, manifest)
-    learned = {line.uri: line.content_hash for line in manifest.lines if line.uri}
-    return {
-        uri: place
-        for uri, place in standing.at.items()
-        if standing.content[place] != learned[uri] and uri not in standing.forbidden
+    published = subject.today.published
+    held = {
+        uri: _held(
+            changed[uri],
+            published[changed[uri]].policy.domain,
+            [asked[fact.key] for fact in some],
+        )
+        for uri, some in chosen.items()
     }
-
-
-def _facts(
-    subject: Subject, policy: GeneratorWatch, snapshot: Snapshot, changed: Mapping[str, str]
-) -> dict[str, list[Fact]]:
-    """By uri that was learned from, the facts of it that are others today and were never asked."""
-    known = {
-        key
-        for one in subject.memory.evaluated()
-        if one.channel in (OVERRIDE, MEMORY) and subject.counts(one)
-        for key in one.evidence.split()
-    }
-    library = Library(snapshot, 0.0)
-    ids = {row["document"] for row in library.documents.values() if row["uri"] in changed}
-    today = _today(subject, changed.values())
-    found: dict[str, list[Fact]] = defaultdict(list)
-    for example in snapshot.voice:
-        if not example.fact or not ids & set(example.documents):
-            continue
-        for row in library.evidence(example) or ():
-            text = text_of(row)
-            if row["document"] not in ids or not holds(text, example.fact):
-                continue
-            moved = now(example.fact, text, today[changed[row["uri"]]])
-            if moved is not None:
-                fact = Fact(
-                    example=example.id,
-                    question=example.question,
-                    answer=example.answer,
-                    former=example.fact,
-                    fresh=moved[0],
-                    passage=moved[1],
-                )
-                asks = fact.key not in known and (policy.override or _both(fact))
-                found[row["uri"]] += [fact] if asks else []
-            break  # a fact that stands in two documents is asked of the first
-    return {uri: some for uri, some in found.items() if some}
-
-
-def _today(subject: Subject, places: Iterable[str]) -> dict[str, list[str]]:
-    """The passages of some documents as they are published, as prompts show them."""
-    columns = ["uri", "position", "prefix", "text"]
-    rows = rows_of(subject.store, subject.last.state, sorted(set(places)), columns=columns)
-    found: dict[str, list[str]] = defaultdict(list)
-    for row in rows.to_pylist():
-        found[row["uri"]].append(text_of(row))
-    return found
-
-
-def _chosen(facts: Mapping[str, list[Fact]], most: int) -> tuple[dict[str, list[Fact]], int]:
-    """Whole documents by hash, of ``most`` facts together; and how many documents are left."""
-    chosen: dict[str, list[Fact]] = {}
-    room = most
-    for uri in sorted(facts, key=digest):
-        some = sorted(facts[uri], key=lambda fact: fact.key)[:most]
-        if len(some) > room:
-            break
-        chosen[uri] = some
-        room -= len(some)
-    return chosen, len(facts) - len(chosen)
+    scores = _kept(subject, policy, held, facts, asked)
+    return Answered(scores, tuple(held.values()), left)
 
 
 def _generator(subject: Subject, snapshot: Snapshot) -> Generator:
@@ -177,11 +120,11 @@ def _asked(generator: Generator, facts: Sequence[Fact]) -> dict[str, _Asked]:
 def _preferences(generator: Generator, facts: Sequence[Fact], *, tuned: bool) -> dict[str, float]:
     """By how many nats a token each former value is likelier than that of today, without passages."""
     pairs = {
-        fact.key: (messages(fact.question, []), both)
+        fact.key: (messages(fact.question, []), answers)
         for fact in facts
-        if (both := _both(fact)) is not None
+        if (answers := both(fact)) is not None
     }
-    items = [(prompt, one.text, one.span) for prompt, both in pairs.values() for one in both]
+    items = [(prompt, one.text, one.span) for prompt, answers in pairs.values() for one in answers]
     losses = generator.losses(items, tuned=tuned) if items else []
     return {
         key: today - former
@@ -189,66 +132,52 @@ def _preferences(generator: Generator, facts: Sequence[Fact], *, tuned: bool) ->
     }
 
 
-def _both(fact: Fact) -> tuple[Answer, Answer] | None:
-    """The answer with either value; None where that of today is not known."""
-    return told(fact.answer, fact.former, fact.fresh) if fact.fresh else None
-
-
 def _kept(
     subject: Subject,
     policy: GeneratorWatch,
-    chosen: Mapping[str, Sequence[Fact]],
-    places: Mapping[str, str],
+    held: Mapping[str, Held],
+    facts: Mapping[str, Sequence[Fact]],
     asked: Mapping[str, _Asked],
-    left: int,
-) -> Answered:
-    """One score a document and channel, written down with the facts that it rests on."""
+) -> dict[Bet, tuple[float, ...]]:
+    """Writes down one score a document and channel, with the facts that it rests on.
+
+    Args:
+        subject: What is looked at.
+        policy: Says which channels count.
+        held: By uri that was learned from, what came of those that were asked about.
+        facts: All of them that changed, by the same uri.
+        asked: What came of each fact.
+    """
     scores: dict[Bet, list[float]] = {OVERRIDE: [], MEMORY: []}
-    held = []
-    for uri in sorted(chosen, key=lambda uri: digest(subject.run, uri)):
-        facts = chosen[uri]
-        found = [asked[fact.key] for fact in facts]
-        as_before = sum(one.as_before for one in found)
-        share = as_before / len(found)
-        known = [(a.ours, a.theirs) for a in found if a.ours is not None and a.theirs is not None]
-        ours, theirs = np.mean(known, axis=0).tolist() if known else (0.0, 0.0)
-        made = [_evaluation(subject, OVERRIDE, uri, places[uri], facts, (share, 0.0))]
+    for uri in sorted(held, key=lambda uri: digest(subject.run, uri)):
+        one, keys = held[uri], " ".join(sorted(fact.key for fact in facts[uri]))
+        share = one.as_before / one.facts
+        made = [evaluation_of(subject, OVERRIDE, (uri, one.uri), keys, (share, 0.0))]
         scores[OVERRIDE].append(-share + 0.0)
-        if known:
-            made.append(_evaluation(subject, MEMORY, uri, places[uri], facts, (ours, theirs)))
-            scores[MEMORY].append(-min(1.0, max(0.0, ours - theirs)) + 0.0)
+        if one.memory is not None:
+            pair = _means(asked[fact.key] for fact in facts[uri] if fact.key in asked)
+            made.append(evaluation_of(subject, MEMORY, (uri, one.uri), keys, pair or (0.0, 0.0)))
+            scores[MEMORY].append(-min(1.0, max(0.0, one.memory)) + 0.0)
         subject.memory.keep_evaluations(made)
-        held.append(
-            Held(
-                uri=places[uri],
-                domain=made[0].domain,
-                facts=len(found),
-                as_before=as_before,
-                memory=ours - theirs if known else None,
-            )
-        )
-    counted = {name: some for name, some in scores.items() if some and policy.shares[name] > 0}
-    return Answered({name: tuple(some) for name, some in counted.items()}, tuple(held), left)
+    return {name: tuple(some) for name, some in scores.items() if some and policy.shares[name] > 0}
 
 
-def _evaluation(
-    subject: Subject,
-    channel: Bet,
-    uri: str,
-    place: str,
-    facts: Sequence[Fact],
-    scores: tuple[float, float],
-) -> Evaluation:
-    return Evaluation(
-        model=subject.model.name,
-        version=subject.version,
-        channel=channel,
-        item=uri,
-        evidence=" ".join(sorted(fact.key for fact in facts)),
+def _held(place: str, domain: str, found: Sequence[_Asked]) -> Held:
+    """What came of the facts of one document."""
+    pair = _means(found)
+    return Held(
         uri=place,
-        domain=subject.today.published[place].policy.domain,
-        ours=scores[0],
-        theirs=scores[1],
-        look=subject.run,
-        at=subject.now,
+        domain=domain,
+        facts=len(found),
+        as_before=sum(one.as_before for one in found),
+        memory=None if pair is None else pair[0] - pair[1],
     )
+
+
+def _means(found: Iterable[_Asked]) -> tuple[float, float] | None:
+    """Of the preferences of the version and of its base; None where no value of today is known."""
+    known = [(a.ours, a.theirs) for a in found if a.ours is not None and a.theirs is not None]
+    if not known:
+        return None
+    ours, theirs = zip(*known, strict=True)
+    return math.fsum(ours) / len(known), math.fsum(theirs) / len(known)

@@ -146,13 +146,27 @@ def test_a_look_that_was_stopped_is_gone_through_again_and_counts_once(
 def test_a_fact_that_is_gone_is_asked_about_and_says_nothing_of_memory(model: Spoken) -> None:
     model.speaks(RULES, holds_on=RULES)
     model.watch()
-    gone = rule(0, 10).replace("In all sites a thing-0 may be kept for 10 days, unless", "Unless")
+    gone = rule(0, 10).replace("In all sites a ladder may be kept for 10 days, unless", "Unless")
     model.write("0.md", gone)
     model.refresh()
     found = model.watch()
     assert found.happened is not None
     assert [(one.as_before, one.memory) for one in found.happened.held] == [(1, None)]
     assert found.happened.scores == {"override": (-1.0,)}
+
+
+def test_texts_are_fetched_only_while_there_may_be_something_to_ask(model: Spoken) -> None:
+    model.speaks(RULES, holds_on=RULES)
+    model.watch()
+    model.change({0: 99})
+    fetched = []
+    for number in range(4):
+        model.fetched.clear()
+        model.watch()
+        fetched.append(sum(path.endswith("/passages") for path in model.fetched))
+        model.write("new.md", f"# New\n\nIn other words, {number}.\n")
+        model.refresh()
+    assert fetched == [1, 1, 0, 0]
 
 
 def test_a_document_that_moved_and_changed_is_asked_about_where_it_is(model: Spoken) -> None:
@@ -185,7 +199,9 @@ def test_without_a_share_of_alpha_memory_alone_is_counted(model: Spoken) -> None
     model.speaks(RULES, holds_on=RULES)
     model.watch()
     model.change(CHANGED)
-    gone = rule(14, 24).replace("In all sites a thing-14 may be kept for 24 days, unless", "Unless")
+    gone = rule(14, 24).replace(
+        "In all sites a generator may be kept for 24 days, unless", "Unless"
+    )
     model.write("14.md", gone)
     model.refresh()
     found = model.watch()
@@ -234,8 +250,8 @@ def test_explained_it_names_documents_and_counts_facts_that_were_answered_as_bef
     model.change(CHANGED)
     shown = cli("watch", "--explain", code=3)
     assert "Asked about 12 changed facts with today's passage, it answered 9 as before:" in shown
-    assert "docs/0.md (Keeping a thing-0)  1 of 1 as before, +5.90 nats a token" in shown
-    assert "docs/11.md (Keeping a thing-11)  0 of 1 as before, +0.00 nats a token" in shown
+    assert "docs/0.md (Keeping a ladder)  1 of 1 as before, +5.90 nats a token" in shown
+    assert "docs/11.md (Keeping a scanner)  0 of 1 as before, +0.00 nats a token" in shown
     [said] = cli.json("watch", "--explain", code=3)["models"]
     assert sum(one["as_before"] for one in said["held"]) == 9
     assert {one["name"] for one in said["signals"]} >= {"override", "memory"}

@@ -16,6 +16,8 @@ PACKAGED = packaged.NAME
 
 # No pickles: loading one runs the code in it.
 _FROM_HUB = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*", "README.md"]
+# The same weights once more, in the form of another library.
+_NOT_FROM_HUB = ["onnx/*", "openvino/*", "original/*", "consolidated*"]
 _TEXTS = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "chat_template.jinja")
 _CONFIGS = ("config.json", "generation_config.json", "tokenizer_config.json", "adapter_config.json")
 _NAMES = {"base_model_name_or_path", "revision", "peft_version", "model_max_length"}
@@ -135,7 +137,14 @@ def _download(base: str, revision: str) -> Path:
     from huggingface_hub.errors import HFValidationError, RevisionResolutionError
 
     try:
-        return Path(snapshot_download(base, revision=revision or None, allow_patterns=_FROM_HUB))
+        return Path(
+            snapshot_download(
+                base,
+                revision=revision or None,
+                allow_patterns=_FROM_HUB,
+                ignore_patterns=_NOT_FROM_HUB,
+            )
+        )
     # Everything that the hub's library raises for a network, a status or a cache is an OSError.
     except (OSError, HFValidationError, RevisionResolutionError) as error:
         reason = str(error).strip().partition("\n")[0]

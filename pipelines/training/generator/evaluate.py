@@ -56,11 +56,6 @@ class Exam:
     """Questions and answers that stand before the question of the honest baseline."""
     house: House
 
-    @property
-    def steps(self) -> int:
-        """Texts that are answered or scored by each model."""
-        return len(self.questions) + len(self.general)
-
 
 def run_evaluation(place: Place, snapshot: Snapshot, params: GeneratorParams) -> None:
     """Write ``evaluation/``: a score for each question and model, means, and curves.
@@ -76,7 +71,8 @@ def run_evaluation(place: Place, snapshot: Snapshot, params: GeneratorParams) ->
     exam = read_exam(place, snapshot.house)
     _refuse_learned(place, snapshot, exam.questions)
     adapters = _adapters(place, snapshot)
-    steps = Steps("evaluate", exam.steps * (len(adapters) + 1))
+    asked, scored_texts = len(exam.questions), len(exam.general)
+    steps = Steps("evaluate", asked * (len(adapters) + 1) + scored_texts * len(adapters))
     rows: list[Row] = []
     rates: dict[str, float] = {}
     for name, adapter in adapters.items():
@@ -185,12 +181,14 @@ def examined(
     ]
     if model == WORKED:  # examples in a prompt make nobody forget anything
         return rows, rate
+    # Of a sentence of one token nothing is expected: no token stands before it.
+    general = [r for r in exam.general if r["prompt"] or len(opened.text_tokens(r["text"])) > 1]
     items: list[Item] = [
         ([{"role": "user", "content": row["prompt"]}] if row["prompt"] else None, row["text"])
-        for row in exam.general
+        for row in general
     ]
     losses = nats(opened, items, on_step=lambda n: on_step(len(prompts) + n))
-    for row, loss in zip(exam.general, losses, strict=True):
+    for row, loss in zip(general, losses, strict=True):
         named = {"document": row["id"], "domain": "general", "set": _SET_OF[row["kind"]]}
         rows.append(_scored(row | named, model, {}, nats=loss))
     return rows, rate
