@@ -85,6 +85,7 @@ def test_what_did_not_change_is_not_asked_however_much_it_would_be_answered_as_b
     assert "stale" not in levels
 
 
+@pytest.mark.slow
 def test_unchanged_documents_are_never_stale_in_200_looks(model: Spoken) -> None:
     model.speaks({number: 10 + number for number in range(3)}, holds_on=RULES)
     for _ in range(200):
