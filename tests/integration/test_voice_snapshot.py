@@ -170,6 +170,16 @@ def test_answers_of_another_domain_are_left_out(project: Project) -> None:
     assert snapshot.facts.left_out == {"answers of another domain": 1}
 
 
+def test_answer_that_also_rests_on_what_may_not_be_learned_is_left_out(project: Project) -> None:
+    project.write("private.md", "---\ntrain: false\n---\n# Vault\n\nIt opens with two keys.\n")
+    both = ["docs/a.md", "docs/private.md"]
+    write_voice(project, line(), line(question="And?", documents=both), line(documents=both[::-1]))
+    project.refresh()
+    snapshot = of(project)
+    assert [one.question for one in snapshot.voice] == ["What do I pay?"]
+    assert snapshot.facts.left_out["answers of documents that may not be learned from"] == 2
+
+
 def test_same_answer_twice_counts_once(project: Project) -> None:
     write_voice(project, line(), line(), name="one")
     write_voice(project, line(), name="two")

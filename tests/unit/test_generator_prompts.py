@@ -1,5 +1,6 @@
 import pytest
 
+from pipelines.training.generator.layout import lay_out
 from pipelines.training.generator.prompts import citations, drawn, messages, renumbered, shown
 
 
@@ -55,3 +56,24 @@ def test_order_hangs_on_names_and_key_alone() -> None:
 def test_first_place_is_nobodys_own() -> None:
     first = [drawn(["answers", "does not"], f"question {n}")[0] for n in range(400)]
     assert 140 < sum(first) < 260
+
+
+def laid(answering: list[str], others: list[str], most: int) -> int | None:
+    """How many passages a prompt gets where no more than so many fit."""
+    found = lay_out(
+        "key",
+        "Why?",
+        "So. [1]",
+        answering=answering,
+        others=others,
+        fits=lambda turns, _: turns[0]["content"].count("\n```\n") / 2 <= most,
+    )
+    return None if found is None else found.messages[0]["content"].count("\n```\n") // 2
+
+
+def test_other_passages_give_way_and_those_that_answer_do_not() -> None:
+    assert [laid(["a"], ["b", "c"], most) for most in (3, 2, 1, 0)] == [3, 2, 1, None]
+
+
+def test_question_that_passages_do_not_answer_is_never_asked_without_passages() -> None:
+    assert [laid([], ["b", "c"], most) for most in (2, 1, 0)] == [2, 1, None]

@@ -123,7 +123,7 @@ class Askers:
         told = any(stands_in(text, one.fact) for text in texts)
         if value is None or not told or not stands_in(one.answer, one.fact):
             return None
-        others = self._others(one, evidence, len(texts), held_out=kind == "voice")
+        others = self._others(one, evidence, len(texts))
         new = [put_in_place(text, one.fact, value) for text in texts]
         laid = self._laid(one, put_in_place(one.answer, one.fact, value), new, others)
         if laid is None:
@@ -139,11 +139,10 @@ class Askers:
         if laid is not None:
             yield replace(self._question("unanswerable", "voice", one, laid), fact="")
 
-    def _others(
-        self, one: VoiceExample, evidence: list[Row], answering: int, *, held_out: bool = True
-    ) -> list[str]:
+    def _others(self, one: VoiceExample, evidence: list[Row], answering: int) -> list[str]:
+        """Of held-out documents, so that no answer to a question can be remembered."""
         room = max(0, self.params.passages - answering)
-        rows = self.library.others(one, evidence, room, held_out=held_out) if room else []
+        rows = self.library.others(one, evidence, room, held_out=True) if room else []
         return [text_of(row) for row in rows]
 
     def _laid(
