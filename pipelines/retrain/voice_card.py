@@ -70,8 +70,7 @@ def _verdict(card: Card) -> str:
             for name, title in FORGETTING.items()
             if name in said["forgetting"]
         ),
-        f"- Time for a token: {said['latency_ratio']:.2f} times that of"
-        f" {card.champion or 'the base'}",
+        f"- Time for a token: {said['latency_ratio']:.2f} times that of {against}",
         *(f"- Refused: {reason}" for reason in card.verdict["reasons"]),
         *(f"- Note: {note}" for note in said["notes"]),
     ]
@@ -161,12 +160,19 @@ def _use(card: Card) -> str:
 def _costs(card: Card) -> str:
     evaluated = card.verdict["measured"]["evaluate"]
     trained, took = card.verdict["measured"]["train"], card.verdict["seconds"]
-    sizes = evaluated["size_bytes"]
+    sizes, rates = evaluated["size_bytes"], evaluated.get("tokens_a_second", {})
     rows = [
-        [MODELS.get(m, m), f"{ms:.1f}", f"{sizes[m] / 1e6:,.1f}" if m in sizes else "-"]
-        for m, ms in sorted(evaluated["latency_ms"].items())
+        [
+            MODELS.get(model, model),
+            f"{milliseconds:.1f}",
+            f"{rates[model]:.0f}" if model in rates else "-",
+            f"{sizes[model] / 1e6:,.1f}" if model in sizes else "-",
+        ]
+        for model, milliseconds in sorted(evaluated["latency_ms"].items())
     ]
-    lines = ["## Speed and size", "", table(["model", "ms a token", "MB"], rows)]
+    told = "One answer at a time with its prompt, adapters merged into the base; in batches, not merged."
+    head = ["model", "ms a token", "tokens a second in batches", "MB"]
+    lines = ["## Speed and size", "", told, "", table(head, rows)]
     said = [f"{name} {duration(seconds)}" for name, seconds in took.items()]
     peaks = {"while training": trained, "while answering": evaluated}
     said += [

@@ -91,7 +91,7 @@ def test_card_says_what_was_forgotten_and_what_it_costs() -> None:
     text = generator_card(card())
     assert "- General answers of the base: +0." in text
     assert text.count("nats a token, 60 texts") == 4
-    assert "| challenger | 44.0 | 19.6 |" in text
+    assert "| challenger | 44.0 | 85 | 19.6 |" in text
     assert "3.9 GB of memory while training" in text
     assert "30 steps on 240 examples" in text
 
