@@ -43,6 +43,7 @@ def card(*models: str, verdict: dict[str, Any] | None = None, **more: Any) -> Ca
             "train": {"peak_memory_bytes": 3_900_000_000},
             "evaluate": {
                 "latency_ms": LATENCY,
+                "tokens_a_second": {"challenger": 85.2},
                 "size_bytes": {"base": 269e6, "challenger": 19.6e6},
             },
         },
