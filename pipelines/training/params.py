@@ -75,7 +75,7 @@ class GeneratorParams(BaseModel):
     epochs: float = Field(default=1.0, gt=0, description="times that each example is seen")
     max_steps: int = Field(default=0, ge=0, description="at most so many; 0 = all of the epochs")
     batch_size: int = Field(default=8, ge=1, description="examples of a step")
-    mini_batch_size: int = Field(default=8, ge=1, description="examples in memory at once")
+    mini_batch_size: int = Field(default=4, ge=1, description="examples in memory at once")
     learning_rate: float = Field(default=5e-4, gt=0, description="of AdamW, at its highest")
     warmup: float = Field(default=0.0, ge=0, lt=1, description="share of steps until there")
     max_tokens: int = Field(
