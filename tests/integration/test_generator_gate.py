@@ -1,5 +1,7 @@
 """The gate on generators that are really trained: what may serve, and the three that may not."""
 
+import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,12 @@ import pytest
 
 from pipelines.config import GeneratorGate
 from pipelines.training.gate import CHALLENGER
+from pipelines.training.generator.base import fingerprint
+from pipelines.training.generator.decode import answers
 from pipelines.training.generator.evaluate import examined, read_exam, scores_schema
 from pipelines.training.generator.gate import GeneratorJudgement, judge
 from pipelines.training.generator.model import open_generator
+from pipelines.training.measured import read_measured
 from pipelines.training.metrics import scores_table
 from pipelines.training.params import GeneratorParams
 from pipelines.training.places import Place
@@ -83,6 +88,64 @@ def test_twenty_steps_hold_the_form_follow_passages_and_forget_little(good: Plac
     assert judgement.reasons == ()
     assert judgement.promote
     assert judgement.champion == "worked"
+
+
+def test_all_models_are_asked_the_same(good: Place) -> None:
+    rows = pq.read_table(good.evaluation / "scores.parquet").to_pylist()
+    asked = {
+        (model, name): sorted(
+            row["question"] for row in rows if (row["model"], row["set"]) == (model, name)
+        )
+        for model in ("base", "worked", "challenger")
+        for name in ("held_out", "changed", "unanswerable", "sentences", "chat")
+    }
+    for name, count in (("held_out", 20), ("changed", 40), ("unanswerable", 20)):
+        assert len(asked["base", name]) == count
+        assert asked["base", name] == asked["worked", name] == asked["challenger", name]
+    # Examples in a prompt make nobody forget anything.
+    assert asked["worked", "chat"] == asked["worked", "sentences"] == []
+    assert asked["base", "chat"] == asked["challenger", "chat"] != []
+    assert asked["base", "sentences"] == asked["challenger", "sentences"] != []
+
+
+def test_metrics_are_means_of_the_scores(good: Place) -> None:
+    rows = pq.read_table(good.evaluation / "scores.parquet").to_pylist()
+    metrics = json.loads((good.evaluation / "metrics.json").read_text())
+    mine = [row for row in rows if row["model"] == CHALLENGER]
+    for name, measure in (("held_out", "answer"), ("changed", "followed"), ("chat", "nats")):
+        values = [row[measure] for row in mine if row["set"] == name]
+        told = metrics[name]["models"][CHALLENGER]
+        assert told["questions"] == len(values)
+        assert told[measure] == pytest.approx(sum(values) / len(values), abs=1e-6)
+    assert metrics["metric"] == "answer"
+    assert {"over_base", "over_worked"} <= metrics["held_out"].keys()
+    assert "exact" not in metrics["unanswerable"]["models"][CHALLENGER]
+    with (good.evaluation / "measures.csv").open() as file:
+        curve = {(row["model"], row["measure"]): row["value"] for row in csv.DictReader(file)}
+    told = metrics["held_out"]["models"][CHALLENGER]
+    assert float(curve[CHALLENGER, "held_out answer"]) == told["answer"]
+
+
+def test_speed_size_and_memory_are_measured(good: Place) -> None:
+    measured = read_measured(good, "evaluate", weights=fingerprint(good.weights))
+    assert measured is not None
+    names = {"base", "worked", "challenger"}
+    assert measured["latency_ms"].keys() == measured["tokens_a_second"].keys() == names
+    assert all(value > 0 for value in measured["latency_ms"].values())
+    assert measured["size_bytes"]["challenger"] < 30_000_000 < measured["size_bytes"]["base"]
+    assert measured["peak_memory_bytes"] > measured["size_bytes"]["base"]
+
+
+def test_tuned_model_says_the_same_alone_as_beside_others(good: Place) -> None:
+    opened = open_generator(base()[0], adapter=good.weights)
+    asked = read_exam(good, HOUSE).questions[:8]
+    said = {
+        row["question"]: row["said"]
+        for row in pq.read_table(good.evaluation / "scores.parquet").to_pylist()
+        if (row["model"], row["set"]) == (CHALLENGER, asked[0]["set"])
+    }
+    alone = answers(opened, [row["messages"] for row in asked], max_new_tokens=32, batch_size=1)
+    assert alone == [said[row["id"]] for row in asked]
 
 
 def test_rate_that_ruins_general_chat_is_stopped(good: Place, tmp_path: Path) -> None:
