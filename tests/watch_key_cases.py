@@ -109,7 +109,7 @@ def _(cli: Cli) -> tuple[Any, Any]:
 
 @case("models.watch.max_memory")
 def _(cli: Cli) -> tuple[Any, Any]:
-    return levels(cli, "max_memory = 0.95", scored("memory", -0.9), kind="generator")
+    return levels(cli, "max_memory = 4.9", scored("memory", -0.9), kind="generator")
 
 
 @case("models.watch.min_looks")

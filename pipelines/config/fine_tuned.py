@@ -161,13 +161,13 @@ class GeneratorWatch(WatchKeys):
     """Section ``[models.watch]`` of a generator."""
 
     override: Number = Field(
-        default=0.4,
+        default=0.3,
         ge=0,
         le=1,
         description="share of alpha: changed facts that it answers as they used to be",
     )
     memory: Number = Field(
-        default=0.2,
+        default=0.3,
         ge=0,
         le=1,
         description="share of alpha: changed facts that it remembers; all five sum to 1",
@@ -179,9 +179,9 @@ class GeneratorWatch(WatchKeys):
         description="stale once surely more of the changed facts are answered as they used to be",
     )
     max_memory: Number = Field(
-        default=0.5,
+        default=1.5,
         ge=0,
-        le=1,
+        le=5,
         description="stale once it surely prefers former values by more nats a token than its base",
     )
     min_documents: Whole = Field(

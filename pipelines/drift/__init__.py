@@ -20,6 +20,7 @@ from pipelines.drift.look import look, verdict
 from pipelines.drift.records import (
     BETS,
     BINNED,
+    MOST_NATS,
     Bet,
     Binned,
     Exposed,
@@ -39,6 +40,7 @@ __all__ = [
     "BETS",
     "BINNED",
     "DELETED",
+    "MOST_NATS",
     "Bet",
     "Binned",
     "Changes",

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from pipelines.config import GeneratorWatch, WatchKeys, WatchPolicy
 from pipelines.drift.bets import Bets, against, bounds
 from pipelines.drift.conformal import Bag, effect
-from pipelines.drift.records import BETS, BINNED, HIGHEST
+from pipelines.drift.records import BETS, BINNED, HIGHEST, MOST_NATS
 from pipelines.drift.state import State
 
 Name = Literal["topic", "novelty", "changes", "golden", "override", "memory", "worth", "candidate"]
@@ -37,6 +37,7 @@ class Channel:
     evidence: float
     items: int
     effect: float | None = None
+    """Share of items in other bins; mean of the scores, of memory in nats a token."""
     lower: float | None = None
     upper: float | None = None
     limit: float | None = None
@@ -76,7 +77,7 @@ def weights(policy: WatchKeys) -> dict[Name, float]:
 
 
 def limit_of(name: str, policy: WatchKeys) -> float:
-    """The mean score below which a channel of bets says stale."""
+    """The mean below which a channel of bets says stale, in its own unit."""
     if isinstance(policy, WatchPolicy):
         return -policy.golden_drop if name == "golden" else policy.min_worth
     if isinstance(policy, GeneratorWatch):
@@ -124,9 +125,8 @@ def _bet(state: State, policy: WatchKeys, name: Name, share: float) -> Channel:
     limit = limit_of(name, policy)
     least = 1 if name == "golden" else policy.min_documents
     threshold = 1 / (policy.alpha * share)
-    lower, upper = bounds(bets, threshold) if bets.items else (None, None)
-    if upper is not None:
-        upper = min(upper, HIGHEST.get(name, 1.0))
+    of_one = MOST_NATS if name == "memory" else 1.0
+    lower, upper = bounds(bets, threshold)
     missing = _looks_missing(state, policy)
     if bets.items < least:
         missing = f"{bets.items} of {least} {unit(name)}"
@@ -134,11 +134,11 @@ def _bet(state: State, policy: WatchKeys, name: Name, share: float) -> Channel:
         name=name,
         weight=share,
         threshold=threshold,
-        evidence=against(bets, limit),
+        evidence=against(bets, limit / of_one),
         items=bets.items,
-        effect=bets.mean if bets.items else None,
-        lower=lower,
-        upper=upper,
+        effect=bets.mean * of_one if bets.items else None,
+        lower=lower * of_one if bets.items else None,
+        upper=min(upper, HIGHEST.get(name, 1.0)) * of_one if bets.items else None,
         limit=limit,
         missing=missing,
     )

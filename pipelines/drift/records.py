@@ -20,6 +20,9 @@ BINNED: tuple[Binned, ...] = ("topic", "novelty", "changes")
 BETS: tuple[Bet, ...] = ("golden", "override", "memory", "worth", "candidate")
 """Channels whose items are scores: bounded bets. ``candidate`` shares the weight of ``worth``;
 ``override`` and ``memory`` are a generator's, the others an embedder's."""
+MOST_NATS = 5.0
+"""From so many nats a token on a memory counts no more. What a model prefers by chance, for reasons
+that have nothing to do with memory, was two or three nats, either way, with a mean of none."""
 HIGHEST: dict[str, float] = {"override": 0.0, "memory": 0.0}
 """The highest score of a channel of ``BETS``, where it is not 1."""
 
@@ -103,7 +106,8 @@ class Observation:
     minus first score; ``worth``: tuned minus base; ``candidate``: tuned minus the candidate. One
     changed document each, in [-1, 0]: ``override``: minus the share of its changed facts that were
     answered as they used to be; ``memory``: minus the nats a token by which former values are
-    preferred to those of today, more than by the base, cut at 0 and at 1."""
+    preferred to those of today, more than by the base, cut at 0 and ``MOST_NATS``, of which
+    it is a part."""
     exposure: Exposure | None = None
     """None where nothing that it rests on has changed since the look before."""
     canary: float | None = None

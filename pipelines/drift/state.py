@@ -47,7 +47,9 @@ class State:
 
     def to_json(self) -> str:
         """The same text for the same state."""
-        return canonical(asdict(self) | {"format": FORMAT})
+        # As pairs: the keys of an object are sorted, and what was said first stands first.
+        causes = list(self.causes.items())
+        return canonical(asdict(self) | {"causes": causes, "format": FORMAT})
 
     @classmethod
     def from_json(cls, text: str) -> "State":
@@ -64,6 +66,7 @@ class State:
             | {
                 "bags": {name: _bag(one) for name, one in data["bags"].items()},
                 "bets": {name: _bets(one) for name, one in data["bets"].items()},
+                "causes": dict(data["causes"]),
             }
         )
 

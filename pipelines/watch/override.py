@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.config import GeneratorWatch
-from pipelines.drift.records import Bet, Held
+from pipelines.drift.records import MOST_NATS, Bet, Held
 from pipelines.knowledge import model_folder
 from pipelines.registry.checkout import weights_path
 from pipelines.retrain.snapshot import FOLDER
@@ -157,7 +157,7 @@ def _kept(
         if one.memory is not None:
             pair = _means(asked[fact.key] for fact in facts[uri] if fact.key in asked)
             made.append(evaluation_of(subject, MEMORY, (uri, one.uri), keys, pair or (0.0, 0.0)))
-            scores[MEMORY].append(-min(1.0, max(0.0, one.memory)) + 0.0)
+            scores[MEMORY].append(-min(1.0, max(0.0, one.memory) / MOST_NATS) + 0.0)
         subject.memory.keep_evaluations(made)
     return {name: tuple(some) for name, some in scores.items() if some and policy.shares[name] > 0}
 

@@ -20,9 +20,9 @@ HALF = {"novelty": bag(evidence=30, moved=0.2)}
 """0.2 * 30 = 6: not evidence, and more than 5."""
 WORSE = {"golden": bets(below=-0.02)}
 WORTHLESS = {"worth": bets(below=0.0, mean=-0.1)}
-# Of a generator: override 50, memory 100.
+# Of a generator: override and memory 67. Scores of memory are fifths of a nat.
 OVERRIDES = {"override": bets(below=-0.1, mean=-0.7)}
-REMEMBERS = {"memory": bets(below=-0.5, mean=-0.9)}
+REMEMBERS = {"memory": bets(below=-0.3, mean=-0.9)}
 
 
 def judged(
@@ -236,24 +236,24 @@ def test_an_embedder_has_no_debt() -> None:
         pytest.param(
             OVERRIDES, {}, "stale",
             "more than 0.1 of the changed facts are surely answered as they used to be: -0.700 on "
-            "average, less than -0.10 (evidence 10,000, threshold 50, 100 documents)", id="override",
+            "average, less than -0.10 (evidence 10,000, threshold 67, 100 documents)", id="override",
         ),
         pytest.param(
             REMEMBERS, {}, "stale",
-            "it surely prefers former values by more than 0.5 nats a token over its base: -0.900 on "
-            "average, less than -0.50 (evidence 10,000, threshold 100, 100 documents)", id="memory",
+            "it surely prefers former values by more than 1.5 nats a token over its base: -4.500 on "
+            "average, less than -1.50 (evidence 10,000, threshold 67, 100 documents)", id="memory",
         ),
         pytest.param(OVERRIDES, {"max_override": 0.2}, "fresh", "", id="may override more"),
-        pytest.param(REMEMBERS, {"max_memory": 0.6}, "fresh", "", id="may remember more"),
+        pytest.param(REMEMBERS, {"max_memory": 1.6}, "fresh", "", id="may remember more"),
         pytest.param(
             {"override": bets(below=-0.1, items=9)}, {"min_documents": 10}, "fresh",
             "override 9 of 10 documents", id="few documents",
         ),
         pytest.param(
-            {"override": bets(below=-0.1, evidence=49)}, {}, "watch",
+            {"override": bets(below=-0.1, evidence=66)}, {}, "watch",
             "perhaps answered as they used to be", id="a quarter",
         ),
-        pytest.param({"override": bets(below=-0.1, evidence=12)}, {}, "fresh", "", id="less"),
+        pytest.param({"override": bets(below=-0.1, evidence=16)}, {}, "fresh", "", id="less"),
         pytest.param(WORSE | WORTHLESS, {}, "fresh", "", id="an embedder's channels"),
     ],
 )  # fmt: skip
