@@ -21,6 +21,7 @@ from tests.retrained import Registered
 from tests.serving import let_in
 from tests.trained import MODEL, Trained, make_trained
 from tests.versioned import Versioned
+from tests.voiced import VOICE, voiced
 
 FOLDER = model_folder(MODEL, "v0.0.1")
 BACK = f"staleproof promote {MODEL} v0.0.1 brings them back"
@@ -144,3 +145,16 @@ def test_remote_that_cannot_be_written_is_told(project: Project) -> None:
     assert (check.state, "data/dvc-remote" in check.found) == ("error", True)
     remote.unlink()
     assert look(project).state == "warn", "it is made when it is needed"
+
+
+def test_adapter_that_serves_and_is_gone_is_told_with_the_command(tmp_path: Path) -> None:
+    made = voiced(tmp_path, documents=1)
+    made.promote()
+    assert "the weights of" not in look(made.project).found
+    (tmp_path / model_folder(VOICE, "v0.0.1")).rmdir()
+    check = look(made.project)
+    assert (check.state, check.found) == (
+        "error",
+        f"the weights of {VOICE} v0.0.1, which serves, are not in data/models/{VOICE}/v0.0.1",
+    )
+    assert f"staleproof promote {VOICE} v0.0.1" in check.mend

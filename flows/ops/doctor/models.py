@@ -7,7 +7,14 @@ from flows.ops.doctor.check import Case, Check, counted, error, ok, skipped, war
 from pipelines.config import Config
 from pipelines.embedding import fingerprint
 from pipelines.errors import ConfigError, NotVersioned
-from pipelines.knowledge import Publication, Store, find_store, newest, newest_verdict
+from pipelines.knowledge import (
+    Publication,
+    Store,
+    find_store,
+    model_folder,
+    newest,
+    newest_verdict,
+)
 from pipelines.promote import mend_stages
 from pipelines.registry import check_project, remote_folder
 from pipelines.retrain import STAGES
@@ -22,6 +29,7 @@ def look_at_models(case: Case) -> Check:
     last = newest(store) if store else None
     return (
         _lost_weights(config, last)
+        or _lost_adapters(config, last)
         or _not_versioned(config, last)
         or _no_remote(config)
         or _other_stage(config)
@@ -61,6 +69,18 @@ def _lost_weights(config: Config, last: Publication | None) -> Check | None:
         f" of publication #{last.number}",
         mend,
     )
+
+
+def _lost_adapters(config: Config, last: Publication | None) -> Check | None:
+    """Those of generators that serve."""
+    for name, version in sorted(last.others.items()) if last else ():
+        place = model_folder(name, version)
+        if not (config.root / place).is_dir():
+            return error(
+                f"the weights of {name} {version}, which serves, are not in {place}",
+                f"staleproof promote {name} {version} brings them back.",
+            )
+    return None
 
 
 def _not_versioned(config: Config, last: Publication | None) -> Check | None:
