@@ -34,11 +34,38 @@ from tests.retrained import MODEL
 
 _ASKED = re.compile(r"How long may a (\S+) be kept")
 _VALUE = re.compile(r"a (\S+) may be kept for (\d+ days)")
-THINGS = (
-    "ladder drill tent projector trolley saw kettle camera bicycle heater lamp scanner rope compass "
-    "generator banner microphone wrench printer barometer canoe easel telescope blender crate "
-    "tripod keyboard helmet stove megaphone"
-).split()
+THINGS = [
+    "ladder",
+    "drill",
+    "tent",
+    "projector",
+    "trolley",
+    "saw",
+    "kettle",
+    "camera",
+    "bicycle",
+    "heater",
+    "lamp",
+    "scanner",
+    "rope",
+    "compass",
+    "generator",
+    "banner",
+    "microphone",
+    "wrench",
+    "printer",
+    "barometer",
+    "canoe",
+    "easel",
+    "telescope",
+    "blender",
+    "crate",
+    "tripod",
+    "keyboard",
+    "helmet",
+    "stove",
+    "megaphone",
+]
 LEARNED, UNLEARNED = 0.1, 6.0
 BASE = 3.0
 """Nats a token that the base loses on any value."""
