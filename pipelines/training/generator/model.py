@@ -38,15 +38,27 @@ class Opened:
         return int(self.tokenizer.eos_token_id)
 
     def prompt_tokens(self, messages: Sequence[Message]) -> list[int]:
-        """The chat as the model reads it, up to where its answer begins."""
+        """The chat as the model reads it, up to where its answer begins.
+
+        What begins and ends turns is no such thing where a text holds it: no passage ends its turn.
+        """
         tokens: list[int] = self.tokenizer.apply_chat_template(
-            [dict(one) for one in messages], add_generation_prompt=True, return_dict=False
+            [dict(one) | {"content": self._as_text(one["content"])} for one in messages],
+            add_generation_prompt=True,
+            return_dict=False,
         )
         return tokens
 
+    def _as_text(self, text: str) -> str:
+        for token in self.tokenizer.added_tokens_decoder.values():
+            if token.special and token.content in text:
+                text = text.replace(token.content, f"{token.content[0]} {token.content[1:]}")
+        return text
+
     def text_tokens(self, text: str) -> list[int]:
         """A text by itself, without the tokens that a tokenizer puts around one."""
-        tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        told = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        tokens: list[int] = told["input_ids"]
         return tokens
 
 

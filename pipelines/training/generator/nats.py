@@ -67,7 +67,12 @@ def span_nats(
     """
     rows = []
     for prompt, text, (start, end) in items:
-        told = opened.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        told = opened.tokenizer(
+            text,
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_offsets_mapping=True,
+        )
         before = opened.prompt_tokens(prompt)
         scored = [
             len(before) + number
