@@ -47,6 +47,7 @@ if stage == "dataset":
     place.dataset.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows), place.dataset / "questions.parquet")
     write(place.dataset / "manifest.jsonl", "".join(json.dumps(line) + chr(10) for line in lines))
+    write(place.dataset / "worked.json", [])
     write(place.dataset / "counts.json", {
         "pairs": {"voice": len(lines)}, "left_out": {}, "questions": {"held_out": len(rows)},
         "golden": 0, "dropped": {}, "documents": {"learned": 4, "held_out": 4},

@@ -6,17 +6,18 @@ or a log that others see.
 
 import json
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Config
 from pipelines.errors import RegistryError, UnknownName
-from pipelines.knowledge import find_store, newest, published_documents
+from pipelines.knowledge import find_store, newest, published_documents, uris_of_texts
 from pipelines.models.stored import FOLDER
 from pipelines.records import may_see
 from pipelines.registry import Version, checkout_path
+from pipelines.training.generator.gate import WORKED
 from pipelines.training.generator.prompts import shown
 from pipelines.training.records import digest
 
@@ -61,15 +62,15 @@ class Samples:
 def samples(config: Config, version: Version, labels: Collection[str]) -> Samples:
     """A few questions by hash, the same ones each time, and their answers.
 
-    A prompt is shown with its answers only where every passage in it is of a document that is
-    published, not withheld, and may be read by someone who holds the labels.
+    A prompt is shown with its answers only where every passage in it stands, as it was, in a
+    document that is published, not withheld, and may be read by someone who holds the labels. So it
+    is with the worked examples, which an answer may repeat.
 
     Args:
         config: The configuration.
         version: Of a generator.
         labels: What the reader holds besides ``public``.
     """
-    visible = _visible(config, labels)
     home = FOLDER.format(model=version.model)
     try:
         with tempfile.TemporaryDirectory(prefix="staleproof-") as scratch:
@@ -79,44 +80,61 @@ def samples(config: Config, version: Version, labels: Collection[str]) -> Sample
 
             asked = _rows(fetched("dataset/questions.parquet", "questions.parquet"))
             said = _said(fetched("evaluation/scores.parquet", "scores.parquet"))
+            worked = json.loads(fetched("dataset/worked.json", "worked.json").read_text("utf-8"))
             passages = _passages(fetched("snapshot/passages", "passages"))
     except (RegistryError, UnknownName) as error:
         return Samples(why=f"Its answers cannot be read now: {error.message}")
     held_out = [row for row in asked if row["set"] == "held_out" and row["id"] in said]
     held_out.sort(key=lambda row: digest("sample", row["id"]))
-    open_to = [row for row in held_out if _uris(row, passages) <= visible]
+    prompts = [worked, *(json.loads(row["messages"]) for row in held_out)]
+    texts = [_texts(prompt, passages) for prompt in prompts]
+    visible, readable = _visible(config, labels, frozenset[str]().union(*texts))
+    open_to = [
+        row
+        for row, held in zip(held_out, texts[1:], strict=True)
+        if row["uri"] in visible and held and held <= readable
+    ]
+    # An answer may repeat the examples before its question.
+    hidden = frozenset[str]() if texts[0] <= readable else frozenset((WORKED,))
     return Samples(
-        tuple(
-            Sample(row["text"], row["uri"], row["domain"], row["answer"], said[row["id"]])
-            for row in open_to[:SAMPLES]
-        ),
+        tuple(_sample(row, said[row["id"]], hidden) for row in open_to[:SAMPLES]),
         hidden=len(held_out) - len(open_to),
     )
 
 
-def _visible(config: Config, labels: Collection[str]) -> frozenset[str]:
+def _sample(row: Mapping[str, Any], said: Mapping[str, str], hidden: Collection[str]) -> Sample:
+    answers = {model: text for model, text in said.items() if model not in hidden}
+    return Sample(row["text"], row["uri"], row["domain"], row["answer"], answers)
+
+
+def _visible(
+    config: Config, labels: Collection[str], texts: Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The documents that a reader may see today, and those of some passages that stand in them."""
     store = find_store(config.store_uri)
     last = newest(store) if store else None
     if store is None or last is None:
-        return frozenset()
+        return frozenset(), frozenset()
     documents = published_documents(store, last.state)
-    return frozenset(
+    visible = frozenset(
         uri
         for uri, one in documents.items()
         if uri not in last.withheld and may_see(labels, one.policy.labels)
     )
+    # By text: another document, or another version of it, may have the uri by now.
+    holders = uris_of_texts(store, last.state, texts)
+    return visible, frozenset(text for text, uris in holders.items() if uris & visible)
 
 
-def _uris(row: Mapping[str, Any], passages: "pa.Table") -> frozenset[str]:
-    """The documents that the passages of a prompt are from, and the one that answers."""
-    prompt = "\n".join(turn["content"] for turn in json.loads(row["messages"]))
-    columns = (passages[name].to_pylist() for name in ("uri", "prefix", "text"))
-    found = {uri for uri, prefix, text in zip(*columns, strict=True) if _in(prompt, prefix, text)}
-    return frozenset(found | {row["uri"]})
-
-
-def _in(prompt: str, prefix: str, text: str) -> bool:
-    return shown(prefix, text).strip() in prompt
+def _texts(prompt: Sequence[Mapping[str, str]], passages: "pa.Table") -> frozenset[str]:
+    """Hashes of the passages that a prompt holds."""
+    said = "\n".join(turn["content"] for turn in prompt)
+    columns = (passages[name].to_pylist() for name in ("text_hash", "prefix", "text"))
+    return frozenset(
+        text_hash
+        for text_hash, prefix, text in zip(*columns, strict=True)
+        if shown(prefix, text).strip() in said
+    )
 
 
 def _said(file: Path) -> dict[str, dict[str, str]]:
@@ -137,4 +155,4 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 def _passages(folder: Path) -> "pa.Table":
     import pyarrow.parquet as pq
 
-    return pq.read_table(folder, columns=["uri", "prefix", "text"])
+    return pq.read_table(folder, columns=["text_hash", "prefix", "text"])

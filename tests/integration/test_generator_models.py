@@ -116,6 +116,47 @@ def test_prompt_that_holds_a_passage_of_a_hidden_document_is_hidden(
     assert shown(again) == {"shown": [], "hidden": 8, "why": ""}
 
 
+def test_text_that_a_uri_no_longer_has_is_not_shown_to_who_may_read_the_uri(
+    again: Trained,
+) -> None:
+    project = again.project
+    narrow = "".join(rule(f"{number}.md", '["managers"]') for number in range(8))
+    project.configure(source(more=narrow), more=MODELS)
+    project.refresh()
+    # What stood there stands elsewhere, for managers alone; another document has its uri.
+    for number in range(8):
+        project.write(f"moved-{number}.md", (project.root / "docs" / f"{number}.md").read_text())
+        project.write(f"{number}.md", f"# Menu {number}\n\nSoup number {number} is served.\n")
+    moved = "".join(rule(f"moved-{number}.md", '["managers"]') for number in range(8))
+    project.configure(source(more=moved), more=MODELS)
+    project.refresh()
+    assert shown(again) == {"shown": [], "hidden": 8, "why": ""}
+
+
+def test_answer_after_worked_examples_that_a_reader_may_not_read_is_left_out(
+    again: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.models import samples
+
+    fetch = samples.checkout_path
+
+    def with_example(*given: Any) -> Path:
+        found = fetch(*given)
+        if found.name == "worked.json":
+            turn = {"role": "user", "content": "# Tool 0\n\nTool 0 costs 100 crowns."}
+            found.unlink()
+            found.write_text(json.dumps([turn]))
+        return found
+
+    monkeypatch.setattr(samples, "checkout_path", with_example)
+    assert all("worked" in one["answers"] for one in shown(again)["shown"])
+    again.project.configure(source(more=rule("0.md", '["managers"]')), more=MODELS)
+    again.project.refresh()
+    anybody, manager = shown(again), shown(again, "managers")
+    assert [sorted(one["answers"]) for one in anybody["shown"]] == [["base", "challenger"]] * 3
+    assert all("worked" in one["answers"] for one in manager["shown"])
+
+
 def test_version_whose_texts_are_erased_is_still_told_of(
     again: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
