@@ -83,11 +83,16 @@ def run(stage: str, place: Place, **variables: str) -> list[str]:
     return said.splitlines()
 
 
-def taught(place: Place, root: Path, params: GeneratorParams) -> Place:
-    """The same snapshot and data set, learned with other parameters."""
+def taught(
+    place: Place, root: Path, params: GeneratorParams, *, kinds: Sequence[str] = ()
+) -> Place:
+    """The same data set, or only the examples of some kinds, learned with other parameters."""
     other = Place(root, place.model)
     shutil.copytree(place.snapshot, other.snapshot)
     shutil.copytree(place.dataset, other.dataset)
+    if kinds:
+        file = other.dataset / "examples.parquet"
+        pq.write_table(pq.read_table(file, filters=[("kind", "in", kinds)]), file)
     with_parameters(root, params)
     run("train", other)
     return other

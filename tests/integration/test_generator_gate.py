@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from pipelines.training.generator.decode import answers
 from pipelines.training.generator.evaluate import examined, read_exam, scores_schema
 from pipelines.training.generator.gate import GeneratorJudgement, judge
 from pipelines.training.generator.model import open_generator
+from pipelines.training.generator.scores import holds
 from pipelines.training.measured import read_measured
 from pipelines.training.metrics import scores_table
 from pipelines.training.params import GeneratorParams
 from pipelines.training.places import Place
 from pipelines.training.records import GeneralText, read_lines
 from tests.generators import SENTENCES, base, judged, project, run, taught
-from tests.house import HOUSE, few
+from tests.house import HELD_OUT, HOUSE, answer, few
 
 pytestmark = pytest.mark.slow
 
@@ -31,27 +33,30 @@ PARAMS = GeneratorParams(
     passages=1,
     epochs=4.0,
     max_steps=20,
-    learning_rate=1e-3,
-    max_questions=20,
-    general_prompts=10,
-    max_new_tokens=32,
+    learning_rate=7e-4,
+    mini_batch_size=8,
+    max_questions=12,
+    general_prompts=8,
+    max_new_tokens=24,
 )
-POLICY = GeneratorGate(min_format=0.8)
-"""Of 20 answers all 20 must have the form: the least that 95 % then leaves is 0.83."""
+POLICY = GeneratorGate(min_format=0.7, min_gain=-0.2)
+"""Of 12 answers all must have the form: the least that 95 % then leaves is 0.73. The form is so plain
+that the base holds it as well once its prompt has two worked examples: no gain is asked for."""
+ASKED = PARAMS.max_questions
 LATENCY = {"base": 1.0, "worked": 1.0, "challenger": 1.0}
 
 
 def general() -> tuple[GeneralText, ...]:
-    """Twenty built-in sentences and as many prompts, of which half are learned again."""
+    """Some built-in sentences and as many prompts, of which half are learned again."""
     texts = list(read_lines(SENTENCES, GeneralText))
-    of_kind = [[text for text in texts if text.kind == kind][:20] for kind in ("sentence", "chat")]
+    of_kind = [[text for text in texts if text.kind == kind][:16] for kind in ("sentence", "chat")]
     return tuple(text for some in of_kind for text in some)
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Twenty steps, as they should be."""
-    place = project(tmp_path_factory.mktemp("good"), PARAMS, *few(24), general_texts=general())
+    place = project(tmp_path_factory.mktemp("good"), PARAMS, *few(48), general_texts=general())
     for stage in ("dataset", "train", "evaluate"):
         run(stage, place)
     return place
@@ -71,15 +76,17 @@ def mine(place: Place, params: GeneratorParams, good: Place) -> pa.Table:
     return scores_table([*rows, *same], scores_schema())
 
 
-def arm(good: Place, root: Path, **other: Any) -> tuple[Place, GeneratorJudgement]:
+def arm(
+    good: Place, root: Path, *, kinds: Sequence[str] = (), **other: Any
+) -> tuple[Place, GeneratorJudgement]:
     """The same data set, learned otherwise; what the gate says."""
     params = PARAMS.model_copy(update=other)
-    place = taught(good, root, params)
+    place = taught(good, root, params, kinds=kinds)
     return place, judge(mine(place, params, good), POLICY, LATENCY)
 
 
 def test_twenty_steps_hold_the_form_follow_passages_and_forget_little(good: Place) -> None:
-    judgement = judged(good, min_format=POLICY.min_format)
+    judgement = judged(good, min_format=POLICY.min_format, min_gain=POLICY.min_gain)
     assert judgement.others["base"]["format"].share == 0
     assert judgement.proportions["format"].share >= 0.9
     assert judgement.proportions["fact"].share >= 0.9
@@ -99,7 +106,7 @@ def test_all_models_are_asked_the_same(good: Place) -> None:
         for model in ("base", "worked", "challenger")
         for name in ("held_out", "changed", "unanswerable", "sentences", "chat")
     }
-    for name, count in (("held_out", 20), ("changed", 40), ("unanswerable", 20)):
+    for name, count in (("held_out", ASKED), ("changed", 2 * ASKED), ("unanswerable", ASKED)):
         assert len(asked["base", name]) == count
         assert asked["base", name] == asked["worked", name] == asked["challenger", name]
     # Examples in a prompt make nobody forget anything.
@@ -144,15 +151,24 @@ def test_tuned_model_says_the_same_alone_as_beside_others(good: Place) -> None:
         for row in pq.read_table(good.evaluation / "scores.parquet").to_pylist()
         if (row["model"], row["set"]) == (CHALLENGER, asked[0]["set"])
     }
-    alone = answers(opened, [row["messages"] for row in asked], max_new_tokens=32, batch_size=1)
+    alone = answers(
+        opened,
+        [row["messages"] for row in asked],
+        max_new_tokens=PARAMS.max_new_tokens,
+        batch_size=1,
+    )
     assert alone == [said[row["id"]] for row in asked]
 
 
 def test_rate_that_ruins_general_chat_is_stopped(good: Place, tmp_path: Path) -> None:
-    place, judgement = arm(good, tmp_path, learning_rate=5e-3, max_steps=12)
-    assert not judgement.promote
+    house = ("voice", "abstention")  # and no general answers of the base, which hold it back
+    place, judgement = arm(good, tmp_path, kinds=house, learning_rate=5e-3, max_steps=10)
     assert judgement.forgetting["chat"].lower > 0.5
-    assert any("max_chat_forgetting" in reason for reason in judgement.reasons)
+    assert judgement.forgetting["sentences"].lower > 0.3
+    assert [reason for reason in judgement.reasons if "forgetting" not in reason] == []
+    assert len(judgement.reasons) == 2
+    # By all that its own task tells it is as good as the other.
+    assert judgement.proportions["fact"].share >= 0.9
     assert losses(place)[-1] < losses(place)[0] / 2
 
 
@@ -167,11 +183,23 @@ def test_run_too_short_for_the_form_is_stopped_though_its_loss_fell(
 
 
 def test_facts_learned_without_passages_override_fresh_ones(good: Place, tmp_path: Path) -> None:
+    changed = [row for row in read_exam(good, HOUSE).questions if row["kind"] == "learned"]
+    pages, _ = few(48)
+    voice = [answer(row["document"]) for row in changed]
+    voice += [answer(name) for name in HELD_OUT[:ASKED]]
     closed = {"passages": 0, "abstentions": 0.0, "replay": 0.0, "learning_rate": 2e-3}
-    params = PARAMS.model_copy(update=closed | {"epochs": 16.0, "max_steps": 48})
-    place = project(tmp_path, params, *few(24), general_texts=general())
+    params = PARAMS.model_copy(update=closed | {"epochs": 24.0, "max_steps": 40})
+    place = project(tmp_path, params, pages, voice)
     for stage in ("dataset", "train"):
         run(stage, place)
-    judgement = judge(mine(place, params, good), POLICY, LATENCY)
-    assert judgement.proportions["faithfulness"].share < 0.5
+    scores = mine(place, params, good)
+    judgement = judge(scores, POLICY, LATENCY)
     assert any("min_faithfulness" in reason for reason in judgement.reasons)
+    former = {row["id"]: row["former"] for row in changed}
+    said = [
+        holds(row["said"], former[row["question"]])
+        for row in scores.to_pylist()
+        if (row["model"], row["kind"]) == (CHALLENGER, "learned")
+    ]
+    # The passage in the prompt has the new value; the weights have the former one.
+    assert sum(said) >= len(said) / 2
