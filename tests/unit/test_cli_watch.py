@@ -80,7 +80,7 @@ def test_configuration_without_a_model_says_how_to_begin() -> None:
 def test_page_that_was_written_is_named_last() -> None:
     for show in (show_watched, show_explained):
         data = report(watched(), page="looks.html")
-        data["models"][0] |= {"exposed": None, "moved": [], "titles": {}}
+        data["models"][0] |= {"exposed": None, "held": [], "moved": [], "titles": {}}
         assert shown(show, data).rstrip().endswith("wrote  looks.html")
 
 
@@ -99,6 +99,7 @@ def test_explanation_names_channels_domains_documents_and_groups() -> None:
     group = Moved(channel="topic", bin=7, then=0.04, now=0.31, documents=("docs/c.md",))
     data = report(watched())
     data["models"][0] |= {
+        "held": [],
         "exposed": asdict(exposed),
         "moved": [asdict(group)],
         "titles": {"docs/a.md": "Annual leave"},
