@@ -13,7 +13,7 @@ from pipelines.errors import ConfigError
 from pipelines.retrain.given import given_text, read_given
 from pipelines.retrain.quotes import quoting
 from pipelines.training import GeneralText, House, VoiceExample
-from pipelines.training.generator.prompts import citations
+from pipelines.training.generator.prompts import citations, uncited
 from pipelines.training.generator.scores import holds, in_form
 from pipelines.training.records import digest
 
@@ -172,7 +172,7 @@ def _given(said: Mapping[str, Any], house: House) -> Given:
         raise ValueError("a document is named twice")
     if documents and max(citations(answer), default=0) > len(documents):
         raise ValueError(f"the answer cites more documents than the {len(documents)} that it names")
-    if fact and not holds(answer, fact):
+    if fact and not holds(uncited(answer), fact):
         raise ValueError("the fact does not stand in the answer")
     if not in_form(answer, house):
         raise ValueError("the answer does not have the form that [[models]] asks for")

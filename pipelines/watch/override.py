@@ -11,7 +11,7 @@ from pipelines.registry.checkout import weights_path
 from pipelines.retrain.snapshot import FOLDER
 from pipelines.training import Snapshot
 from pipelines.training.generator.base import PACKAGED
-from pipelines.training.generator.prompts import messages
+from pipelines.training.generator.prompts import messages, uncited
 from pipelines.training.generator.scores import holds
 from pipelines.training.records import digest
 from pipelines.watch.changed_facts import (
@@ -108,7 +108,8 @@ def _generator(subject: Subject, snapshot: Snapshot) -> Generator:
 
 def _asked(generator: Generator, facts: Sequence[Fact]) -> dict[str, _Asked]:
     """What the version did with each fact, by key."""
-    said = generator.answers([messages(fact.question, [fact.passage]) for fact in facts])
+    prompts = [messages(fact.question, [fact.passage]) for fact in facts]
+    said = map(uncited, generator.answers(prompts))
     as_before = {
         fact.key: holds(text, fact.former) and not (fact.fresh and holds(text, fact.fresh))
         for fact, text in zip(facts, said, strict=True)

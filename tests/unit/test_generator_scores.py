@@ -45,6 +45,14 @@ def test_all_of_several_passages_are_to_be_cited_and_no_other() -> None:
         assert scored(f"In short: 29 days.\nSee: {said}", answer=wanted)["cited"] == points
 
 
+def test_the_number_of_a_citation_is_no_value() -> None:
+    followed = {"set": "changed", "fact": "1", "former": "2"}
+    assert scored("In short: 1.\nSee: [2]", **followed)["followed"] == 1
+    assert scored("In short: 3.\nSee: [1]", **followed)["followed"] == 0
+    wrong = scored("In short: 3.\nSee: [1]", fact="1")
+    assert (wrong["exact"], wrong["f1"]) == (0, 0)
+
+
 def test_house_that_cites_nothing_is_not_judged_by_citations() -> None:
     assert scored("29 days [1].", answer="29 days.")["cited"] is None
 

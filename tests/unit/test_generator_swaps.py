@@ -63,6 +63,12 @@ def test_fact_stands_whole_or_not_at_all(text: str, fact: str, stands: bool) -> 
     assert stands_in(text, fact) is stands
 
 
+def test_the_number_of_a_citation_stays() -> None:
+    assert put_in_place("In short: 2.\nSee: [2]", "2", "1") == "In short: 1.\nSee: [2]"
+    assert put_in_place("[2 days] or [2]", "2 days", "1 days") == "[1 days] or [2]"
+    assert not stands_in("See: [2]", "2")
+
+
 def test_former_value_is_gone_where_it_was_swapped() -> None:
     value = other_value("2,500 crowns", "k")
     assert value is not None

@@ -59,6 +59,11 @@ def citations(text: str) -> frozenset[int]:
     return frozenset(int(number) for number in _CITED.findall(text))
 
 
+def uncited(text: str) -> str:
+    """A text with spaces where it cites: the 1 of ``[1]`` is no value. Nothing else moves."""
+    return _CITED.sub(lambda found: " " * len(found[0]), text)
+
+
 def renumbered(text: str, places: Mapping[int, int]) -> str:
     """A text whose citations go by other numbers; those that ``places`` lacks stay.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pipelines.training.generator.prompts import citations
+from pipelines.training.generator.prompts import citations, uncited
 from pipelines.training.records import House
 
 if TYPE_CHECKING:
@@ -38,14 +38,15 @@ def measures(said: str, row: Mapping[str, Any], house: House) -> dict[str, float
     if row["set"] == "unanswerable":
         return scores
     wanted = row["fact"] or row["answer"]
-    form, shared = float(in_form(said, house)), token_f1(said, wanted)
-    scores |= {"format": form, "exact": float(holds(said, wanted)), "f1": shared}
+    told = uncited(said) if row["fact"] else said
+    form, shared = float(in_form(said, house)), token_f1(told, wanted)
+    scores |= {"format": form, "exact": float(holds(told, wanted)), "f1": shared}
     scores["answer"] = form * shared
     cited = citations(row["answer"])
     if cited:
         scores["cited"] = float(citations(said) == cited)
     if row["set"] == "changed":
-        scores["followed"] = float(holds(said, row["fact"]) and not holds(said, row["former"]))
+        scores["followed"] = float(holds(told, row["fact"]) and not holds(told, row["former"]))
     return scores
 
 

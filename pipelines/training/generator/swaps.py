@@ -27,7 +27,7 @@ def put_in_place(text: str, former: str, value: str) -> str:
     Args:
         text: A passage or an answer.
         former: Found in any case and with any space between its words, but never inside of a longer
-            word or number.
+            word or number, and never the number of a citation.
         value: Of ``other_value(former, ...)``; its numbers take the places of the former ones.
     """
     numbers = _NUMBER.findall(value)
@@ -46,7 +46,9 @@ def stands_in(text: str, fact: str) -> bool:
 
 def _whole(fact: str) -> re.Pattern[str]:
     words = r"\s+".join(re.escape(word) for word in fact.split())
-    return re.compile(rf"(?<!\w)(?<!\d[.,:]){words}(?!\w)(?![.,:]\d)", re.IGNORECASE)
+    return re.compile(
+        rf"(?<!\w)(?<!\d[.,:])(?!(?<=\[)\d{{1,3}}\]){words}(?!\w)(?![.,:]\d)", re.IGNORECASE
+    )
 
 
 def _other_number(found: re.Match[str], key: str) -> str:
