@@ -69,7 +69,10 @@ def changed_facts(
         row = _home(example, library) if ids & set(example.documents) else None
         if row is None or row["document"] not in ids:
             continue
-        moved = now(example.fact, text_of(row), today[changed[row["uri"]]])
+        then = {text_of(other) for other in library.passages[row["document"]]} - {text_of(row)}
+        # What stood beside it and stands there still did not come in its place.
+        texts = [text for text in today[changed[row["uri"]]] if text not in then]
+        moved = now(example.fact, text_of(row), texts)
         fact = None if moved is None else _fact(example, *moved)
         if fact is not None and fact.key not in known and (policy.override or both(fact)):
             found[row["uri"]].append(fact)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from pipelines.training.generator.prompts import uncited
 from pipelines.training.generator.scores import holds
 from pipelines.training.records import digest
 
@@ -14,6 +15,26 @@ _AROUND = 12
 _MARKUP = re.compile(r"[*_`|]+")
 _LONGER = 3
 """So many words more than twice its own a successor may have: more is another text."""
+
+_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS = [
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_SPELLED = re.compile(
+    rf"\b(?:({'|'.join(_TENS)})(?:[- ]({'|'.join(_UNITS[1:])}))?|({'|'.join(_UNITS + _TEENS)}))\b",
+    re.IGNORECASE,
+)
+"""Numbers below a hundred in English words."""
 
 Span = tuple[int, int]
 
@@ -65,19 +86,19 @@ def now(fact: str, passage: str, today: Sequence[str]) -> tuple[str, str] | None
         return None
     aligned = [_Aligned(old, text, here) for text in today]
     best = max(aligned, key=lambda one: one.near)  # the first of equally near ones
-    if holds(best.text, fact):
+    if _says(best.text, fact):
         return None
     if not best.is_found:
-        return None if any(holds(text, fact) for text in today) else ("", best.text)
+        return None if any(_says(text, fact) for text in today) else ("", best.text)
     fresh = best.successor()
-    if fresh or not any(holds(text, fact) for text in today):
+    if fresh or not any(_says(text, fact) for text in today):
         return fresh, best.text
     return None
 
 
 def told(answer: str, former: str, fresh: str) -> tuple[Answer, Answer] | None:
     """An answer with the former value and with that of today; None where it does not say it."""
-    words = _words(answer)
+    words = _words(uncited(answer))
     here = _place([word for word, _ in words], former)
     if here is None:
         return None
@@ -93,6 +114,21 @@ def told(answer: str, former: str, fresh: str) -> tuple[Answer, Answer] | None:
 def both(fact: Fact) -> tuple[Answer, Answer] | None:
     """The answer with either value; None where that of today is not known."""
     return told(fact.answer, fact.former, fact.fresh) if fact.fresh else None
+
+
+def _says(text: str, fact: str) -> bool:
+    """Whether a text says a fact, its numbers in figures or in words: neither is news."""
+    return holds(text, fact) or holds(_in_figures(text), _in_figures(fact))
+
+
+def _in_figures(text: str) -> str:
+    def figures(found: re.Match[str]) -> str:
+        tens, unit, small = (part and part.casefold() for part in found.groups())
+        if small:
+            return str([*_UNITS, *_TEENS].index(small))
+        return str(10 * (2 + _TENS.index(tens)) + (_UNITS.index(unit) if unit else 0))
+
+    return _SPELLED.sub(figures, text)
 
 
 def _words(text: str) -> list[tuple[str, Span]]:

@@ -85,6 +85,33 @@ def test_what_did_not_change_is_not_asked_however_much_it_would_be_answered_as_b
     assert "stale" not in levels
 
 
+def test_a_rule_beside_it_that_stands_as_before_is_not_what_a_fact_says_today(
+    model: Spoken,
+) -> None:
+    def rules(first: str) -> str:
+        beside = (
+            f"## In {site}\n\nWhoever borrows from the store room signs for it. In all sites a"
+            f" ladder of {site} may be kept for {days} days, unless somebody else waits.\n"
+            for site, days in (("Porto", 21), ("Utrecht", 32))
+        )
+        return "\n".join(["# Ladders", first, *beside])
+
+    model.speaks(RULES, holds_on=RULES)
+    old = (
+        "## Elsewhere\n\nWhoever borrows from the store room signs for it. In all sites a ladder"
+        " may be kept for 10 days, unless somebody else waits.\n"
+    )
+    model.write("0.md", rules(old))
+    model.refresh()
+    model.learn()
+    model.watch()
+    model.write("0.md", rules("## Elsewhere\n\nYou may keep a ladder for 10 days and no more.\n"))
+    model.refresh()
+    assert len([row for row in model.rows() if row["uri"] == "docs/0.md"]) >= 3
+    model.watch()
+    assert model.loaded == []
+
+
 @pytest.mark.slow
 def test_unchanged_documents_are_never_stale_in_200_looks(model: Spoken) -> None:
     model.speaks({number: 10 + number for number in range(3)}, holds_on=RULES)

@@ -65,6 +65,20 @@ def test_a_fact_that_moved_into_another_passage_still_stands() -> None:
     assert now("29", OLD, [rest, moved]) is None
 
 
+@pytest.mark.parametrize(
+    ("fact", "was", "is_now"),
+    [
+        ("29 days", "29 days", "twenty-nine days"),
+        ("up to five unused days", "five", "5"),
+        ("29", "has 29", "has Twenty nine"),
+    ],
+)
+def test_a_number_in_words_is_no_change(fact: str, was: str, is_now: str) -> None:
+    today = OLD.replace(was, is_now)
+    assert today != OLD
+    assert now(fact, OLD, [today]) is None
+
+
 def test_a_value_that_stands_twice_and_changed_once_still_stands() -> None:
     passage = "Leeds has 28 days and Utrecht has 29 days."
     assert now("29", passage, ["Leeds has 29 days and Utrecht has 30 days."]) is None
@@ -90,6 +104,13 @@ def test_the_words_that_tell_two_values_apart(
     assert both[0].text == answer
     assert both[1].text == answer.replace(former, fresh)
     assert tuple(one.text[slice(*one.span)] for one in both) == parts
+
+
+def test_the_number_of_a_citation_is_not_the_fact() -> None:
+    both = told("See [2]: it is 2.", "2", "3")
+    assert both is not None
+    assert both[1].text == "See [2]: it is 3."
+    assert told("See [2].", "2", "3") is None
 
 
 def test_an_answer_without_the_fact_tells_nothing() -> None:
