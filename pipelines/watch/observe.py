@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from pipelines.config import GeneratorWatch, WatchPolicy
-from pipelines.drift.records import Observation
+from pipelines.drift.records import Exposure, Observation
+from pipelines.errors import StaleproofError
 from pipelines.watch.changes import Changed, look_at_changes
 from pipelines.watch.exposure import look_at_documents
 from pipelines.watch.golden import Golden, look_at_golden
@@ -59,7 +60,7 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
         golden = look_at_golden(subject) if policy.golden else golden
         worth = look_at_worth(subject, policy) if policy.worth else worth
     elif isinstance(policy, GeneratorWatch) and models and not same:
-        facts = look_at_facts(subject, policy) if policy.override or policy.memory else facts
+        facts = _asked(subject, policy, found) if policy.override or policy.memory else facts
     scores = {"golden": golden.scores, **worth.scores, **facts.scores}
     observation = Observation(
         look=subject.run,
@@ -75,8 +76,21 @@ def observe(subject: Subject, *, models: bool = True) -> Looked:
         held=facts.held,
     )
     said = _said(observation, (questions, changed, golden, worth, facts))
-    whole = not same and not worth.left and not facts.left
+    whole = not same and not worth.left and not facts.left and not facts.waits
     return Looked(observation, published, said, whole=whole, inputs=before)
+
+
+def _asked(subject: Subject, policy: GeneratorWatch, found: Exposure | None) -> Answered:
+    """What came of facts that changed; that they cannot be asked keeps no news of documents back.
+
+    That something was withdrawn is said at once; the next look, which has no such news, fails.
+    """
+    try:
+        return look_at_facts(subject, policy)
+    except StaleproofError as error:
+        if found is None:
+            raise
+        return Answered(waits=f"changed facts wait: {error.message}")
 
 
 def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth, Answered]) -> str:
@@ -96,7 +110,7 @@ def _said(seen: Observation, parts: tuple[Questions, Changed, Golden, Worth, Ans
         "changed documents that the next look asks about": facts.left,
     }
     told = [f"{what}: {count}" for what, count in counted.items() if count]
-    told += [waits for waits in (questions.waits, changed.waits) if waits]
+    told += [waits for waits in (questions.waits, changed.waits, facts.waits) if waits]
     if seen.exposure is not None and seen.exposure.affected:
         told.append(f"examples changed: {seen.exposure.affected} of {seen.exposure.examples}")
     return "; ".join(told) if told else "nothing has happened"

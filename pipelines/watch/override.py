@@ -39,6 +39,8 @@ class Answered:
     held: tuple[Held, ...] = ()
     left: int = 0
     """Documents that the next look will ask about."""
+    waits: str = ""
+    """Why nothing could be asked now."""
 
 
 @dataclass(frozen=True, slots=True)

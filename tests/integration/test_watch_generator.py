@@ -1,12 +1,15 @@
 """A look at a generator that serves: which of the facts that changed it answers as they used to be."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from pipelines.config import GeneratorWatch
+from pipelines.errors import DataMissing
 from pipelines.knowledge import evaluated
+from pipelines.registry import Version
 from pipelines.watch import Watched, override, replay
 from tests.command_line import Cli
 from tests.observed import VERSION
@@ -237,6 +240,30 @@ def test_without_a_share_of_alpha_memory_alone_is_counted(model: Spoken) -> None
     assert found.happened.scores == {"memory": (-1.0,) * 12}
     assert model.watch().happened is None
     assert model.loaded == []
+
+
+def test_what_was_withdrawn_is_said_though_nothing_can_be_asked(model: Spoken) -> None:
+    def gone(root: Path, version: Version, path: str, into: Path) -> Path:
+        if path.endswith("voice.jsonl"):
+            raise DataMissing("an object is gone")
+        return model.checkout(root, version, path, into)
+
+    model.speaks(RULES, holds_on=RULES)
+    model.watch()
+    model.change(CHANGED)
+    model.write("14.md", f"---\ntrain: false\n---\n{rule(14, 24)}")
+    model.refresh()
+    ports = replace(model.watch_ports(), checkout_path=gone)
+    found = model.watch(ports=ports)
+    assert found.verdict is not None
+    assert found.verdict.level == "stale"
+    assert "docs/14.md" in found.verdict.reasons[0]
+    assert "changed facts wait: an object is gone" in found.said
+    with pytest.raises(DataMissing):
+        model.watch(ports=ports)
+    asked = model.watch().happened
+    assert asked is not None
+    assert len(asked.held) == len(CHANGED)
 
 
 def test_no_text_is_left_behind(model: Spoken) -> None:
