@@ -4,8 +4,7 @@ from datetime import datetime
 
 from pipelines.config import Config, ModelConfig
 from pipelines.errors import TrainingError
-from pipelines.knowledge import open_takedowns
-from pipelines.retrain.allowed import allowed_documents
+from pipelines.retrain.allowed import part, today_of, withdrawn
 from pipelines.retrain.snapshot import Taken, newest_publication
 
 _NAMED = 5
@@ -15,15 +14,19 @@ def refuse_withdrawn(config: Config, model: ModelConfig, taken: Taken, *, now: d
     """Refuses a model that learned from what was withdrawn while it trained; hours may have passed.
 
     A document that its source has deleted meanwhile was not withdrawn: what was learned from it was
-    permitted.
+    permitted. One that moved is followed to where it is.
 
     Raises:
         TrainingError: Something of it may not be learned from any more; it names some.
     """
     store, last = newest_publication(config)
-    allowed = allowed_documents(config, store, last, domains=model.domains, now=now)
-    forbidden = allowed.left_out.keys() | open_takedowns(store).keys()
-    gone = sorted(taken.allowed.documents.keys() & forbidden)
+    today = today_of(config, store, last, now=now)
+    left_out = part(today, model.domains).left_out
+    gone = sorted(
+        uri
+        for uri, document in taken.allowed.documents.items()
+        if uri in left_out or withdrawn(uri, document.content_hash, today) is not None
+    )
     if gone:
         more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
         raise TrainingError(

@@ -300,3 +300,20 @@ def test_what_is_withdrawn_while_it_trains_is_in_no_version(trained: Trained) ->
     report = trained.retrain()
     assert report.version == "v0.0.1"
     assert report.left_out["taken down"] == 1
+
+
+def test_what_is_withdrawn_where_it_has_moved_to_while_it_trains_is_in_no_version(
+    trained: Trained,
+) -> None:
+    def moves(name: str, function: Any, *args: Any, retryable: bool = False) -> Any:
+        done = call(name, function, *args, retryable=retryable)
+        if name == "evaluate":
+            trained.project.rename("1.md", "elsewhere.md")
+            trained.project.refresh()
+            signed = trained.project.signed()
+            withhold(trained.project.config, "docs/elsewhere.md", reason="secret", signed=signed)
+        return done
+
+    with pytest.raises(TrainingError, match=r"withdrawn from it: docs/1\.md\."):
+        trained.retrain(step=moves)
+    assert versions(trained.repo.root, MODEL) == []
