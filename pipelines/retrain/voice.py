@@ -104,7 +104,9 @@ def read_voice(
     left_out["answers that quote what may not be learned from"] += len(usable) - len(quiet)
     left_out["general texts that quote what may not be learned from"] += len(general) - len(others)
     _refuse_too_few(model, others)
-    return Voice(tuple(_example(one, known) for one in quiet), tuple(others), house, +left_out)
+    # By id: one that was written twice, with another domain or fact, is still one.
+    examples = {one.id: one for one in reversed([_example(one, known) for one in quiet])}
+    return Voice(tuple(reversed(examples.values())), tuple(others), house, +left_out)
 
 
 def read_house(config: Config, model: GeneratorModel) -> House:
@@ -145,10 +147,7 @@ def general_texts(config: Config, model: GeneratorModel) -> tuple[GeneralText, .
 
 def _read_all(config: Config, model: GeneratorModel, house: House) -> Iterator[Given]:
     for pattern in model.voice:
-        if Path(pattern).is_absolute():
-            found = [Path(pattern)]
-        else:
-            found = sorted(path for path in config.root.glob(pattern) if path.is_file())
+        found = _matching(config.root, pattern)
         if not found:
             raise ConfigError(
                 f"[[models]] voice: no file is called {pattern}.",
@@ -158,6 +157,17 @@ def _read_all(config: Config, model: GeneratorModel, house: House) -> Iterator[G
             at = path.relative_to(config.root) if path.is_relative_to(config.root) else path
             name = f"[[models]] voice: {at.as_posix()}"
             yield from read_given(path, name, lambda said: _given(said, house), hint=_HINT)
+
+
+def _matching(root: Path, pattern: str) -> list[Path]:
+    if Path(pattern).is_absolute():
+        return [Path(pattern)]
+    try:
+        return sorted(path for path in root.glob(pattern) if path.is_file())
+    except ValueError as error:
+        raise ConfigError(
+            f"[[models]] voice: {pattern} is no pattern of files: {error}."
+        ) from error
 
 
 def _given(said: Mapping[str, Any], house: House) -> Given:

@@ -187,6 +187,20 @@ def test_same_answer_twice_counts_once(project: Project) -> None:
     assert len(of(project).voice) == 1
 
 
+def test_same_answer_with_another_fact_counts_once(project: Project) -> None:
+    write_voice(project, line(fact=""), line(), line(domain=""))
+    project.refresh()
+    assert [one.fact for one in of(project).voice] == [""]
+
+
+def test_pattern_that_is_none_is_said(project: Project) -> None:
+    write_voice(project, line())
+    project.refresh()
+    project.configure(source(), more=models("voice = ['data/a**/b.jsonl']"))
+    with pytest.raises(ConfigError, match=r"data/a\*\*/b\.jsonl"):
+        of(project)
+
+
 def test_same_publication_makes_the_same_snapshot(project: Project) -> None:
     write_voice(project, line(), line(question="And b?", documents=["docs/b.md"]))
     project.refresh()
