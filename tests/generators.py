@@ -12,11 +12,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-from pipelines.config import GeneratorGate
 from pipelines.training import Snapshot, VoiceExample, Weights
 from pipelines.training.generator.base import PACKAGED, fingerprint, locate_base
-from pipelines.training.generator.gate import GeneratorJudgement, judge
-from pipelines.training.measured import read_measured
 from pipelines.training.params import GeneratorParams
 from pipelines.training.places import Place
 from tests.house import GENERAL, HOUSE, MODEL, few
@@ -96,11 +93,3 @@ def taught(
     with_parameters(root, params)
     run("train", other)
     return other
-
-
-def judged(place: Place, **policy: float) -> GeneratorJudgement:
-    """What the gate says of it."""
-    measured = read_measured(place, "evaluate", weights=fingerprint(place.weights))
-    assert measured is not None
-    scores = pq.read_table(place.evaluation / "scores.parquet")
-    return judge(scores, GeneratorGate(**policy), measured["latency_ms"])
