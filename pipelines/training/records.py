@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Line")
 
 SnapshotQuestionKind = Literal["accepted", "golden"]
-ExampleKind = Literal["title", "heading", "accepted", "own", "voice", "abstention"]
+ExampleKind = Literal["title", "heading", "accepted", "own", "voice", "abstention", "beside"]
+BESIDE: ExampleKind = "beside"
+"""Of a passage in a prompt that the answer does not rest on: it was learned from all the same."""
 
 
 class Line:

@@ -8,7 +8,7 @@ from pipelines.knowledge import Evaluation, rows_of
 from pipelines.training import Snapshot, VoiceExample
 from pipelines.training.generator.evidence import Library, Row, text_of
 from pipelines.training.generator.scores import holds
-from pipelines.training.records import digest
+from pipelines.training.records import BESIDE, digest
 from pipelines.watch.exposure import standing_of
 from pipelines.watch.facts import Fact, both, now
 from pipelines.watch.subject import Subject
@@ -26,7 +26,9 @@ def changed_documents(subject: Subject) -> dict[str, str]:
     known = subject.memory.evaluated(UNASKED)
     nothing = {(one.item, one.evidence) for one in known}
     standing = standing_of(subject, manifest)
-    learned = {line.uri: line.content_hash for line in manifest.lines if line.uri}
+    learned = {
+        line.uri: line.content_hash for line in manifest.lines if line.uri and line.kind != BESIDE
+    }
     return {
         uri: place
         for uri, place in standing.at.items()

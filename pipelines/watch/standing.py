@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pipelines.drift.records import Exposed, Exposure
-from pipelines.training.records import ManifestLine
+from pipelines.training.records import BESIDE, ManifestLine
 
 NAMED = 20
 """Documents that an exposure names."""
@@ -68,7 +68,8 @@ def exposure(
         standing: How its documents stand.
         asked: Uri of today -> questions that found it first, lately.
     """
-    found = [(one.uri, one.domain, standing.severity(one)) for one in lines]
+    # What stood beside an answer in its prompt may not be forbidden, but nothing rests on it.
+    found = [(one.uri, one.domain, standing.severity(one)) for one in lines if one.kind != BESIDE]
     if not found:
         return Exposure(value=0.0, examples=0, affected=0)
     weights = _weights([uri for uri, _, _ in found], standing, asked)

@@ -54,6 +54,13 @@ def test_a_corpus_that_is_gone_exposes_everything() -> None:
     assert [one.share for one in found.documents] == [0.5, 0.5]
 
 
+def test_passages_beside_an_answer_expose_nothing_but_may_be_withdrawn() -> None:
+    lines = [line("a"), line("b", kind="beside")]
+    found = exposure(lines, standing("a", withdrawn=frozenset({"b"})), {"b": 5})
+    assert (found.value, found.examples, found.documents) == (0.0, 1, ())
+    assert found.withdrawn == ("b",)
+
+
 def test_nothing_learned_is_nothing_exposed() -> None:
     assert exposure([], standing(), {}).value == 0.0
 

@@ -162,6 +162,8 @@ def test_manifest_names_each_document_that_an_example_rests_on(tmp_path: Path) -
     place = dataset(tmp_path, pages, [*voice, both])
     rows = {row["example"]: row for row in table(place, "examples")}
     lines = manifest(place)
+    beside = [line for line in lines if line.kind == "beside"]
+    lines = [line for line in lines if line.kind != "beside"]
     by_example = Counter(line.example for line in lines)
     assert by_example.keys() == {e for e, row in rows.items() if row["kind"] != "replay"}
     assert {line.kind for line in lines} == {"voice", "abstention"}
@@ -173,6 +175,11 @@ def test_manifest_names_each_document_that_an_example_rests_on(tmp_path: Path) -
         assert line.content_hash == contents[line.document]
         assert (line.source_version, line.publication) == (f"v-{line.document}", 7)
         assert len(line.sketch) == 64
+    # What stands beside the passage that answers is in the prompt that is learned from.
+    assert beside
+    assert all(line.document in LEARNED for line in beside)
+    for line in beside:
+        assert f"{line.document} tool" in prompt(rows[line.example])
 
 
 def test_answer_whose_documents_are_only_partly_held_out_is_neither_learned_nor_asked(

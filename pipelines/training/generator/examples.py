@@ -19,7 +19,7 @@ from pipelines.training.generator.prompts import Message, messages
 from pipelines.training.params import GeneratorParams
 from pipelines.training.places import Place
 from pipelines.training.progress import Steps
-from pipelines.training.records import digest, write_lines
+from pipelines.training.records import BESIDE, digest, write_lines
 from pipelines.training.repeatable import make_repeatable
 from pipelines.training.snapshot import Snapshot
 
@@ -164,7 +164,9 @@ def _counts(examples: Sequence[Example], questions: Sequence[Question]) -> dict[
         "questions": dict(sorted(Counter(question.set for question in questions).items())),
         "golden": 0,
         "documents": {
-            "learned": len({line.document for one in examples for line in one.lines}),
+            "learned": len(
+                {line.document for one in examples for line in one.lines if line.kind != BESIDE}
+            ),
             "held_out": len(asked),
         },
     }

@@ -17,6 +17,8 @@ class Laid:
     answer: str
     cited: tuple[int, ...]
     """Numbers of the passages that answer."""
+    others: int
+    """How many of the others it holds."""
 
 
 def lay_out(
@@ -48,6 +50,7 @@ def lay_out(
             messages(question, [texts[number] for number in order]),
             renumbered(answer, ours),
             tuple(sorted(ours.values())),
+            count,
         )
         if fits(laid.messages, laid.answer):
             return laid

@@ -8,7 +8,7 @@ from pipelines.training.generator.evidence import Library, Row, text_of
 from pipelines.training.generator.layout import Fits, Laid, lay_out
 from pipelines.training.generator.prompts import Message, messages
 from pipelines.training.params import GeneratorParams
-from pipelines.training.records import ExampleKind, ManifestLine, VoiceExample, digest
+from pipelines.training.records import BESIDE, ExampleKind, ManifestLine, VoiceExample, digest
 from pipelines.training.sketches import sketch
 
 REPLAY = "replay"
@@ -24,7 +24,7 @@ class Example:
     messages: list[Message]
     answer: str
     lines: tuple[ManifestLine, ...] = ()
-    """One for each document that it rests on."""
+    """One for each document that it rests on, and for each that its prompt shows beside these."""
     of: VoiceExample | None = None
     """What it was made of; None of a replay."""
     evidence: tuple[Row, ...] = ()
@@ -108,13 +108,14 @@ class Makers:
             if laid is None:
                 self.left_out["longer than max_tokens"] += 1
             else:
-                yield self._example("voice", one, evidence, laid)
+                yield self._example("voice", one, evidence, *laid)
 
-    def _laid(self, one: VoiceExample, evidence: list[Row]) -> Laid | None:
+    def _laid(self, one: VoiceExample, evidence: list[Row]) -> tuple[Laid, list[Row]] | None:
         count = self.params.passages
         shown, room = (evidence if count else []), max(0, count - len(evidence))
         others = self.library.others(one, evidence, room, held_out=False) if shown and room else []
-        return self._lay_out(one, one.answer, shown, others)
+        laid = self._lay_out(one, one.answer, shown, others)
+        return None if laid is None else (laid, others[: laid.others])
 
     def _abstention(self, example: Example, words: str) -> Example | None:
         one, evidence = example.of, list(example.evidence)
@@ -122,7 +123,9 @@ class Makers:
             return None
         others = self.library.others(one, evidence, self.params.passages, held_out=False)
         laid = self._lay_out(one, words, [], others) if others else None
-        return self._example("abstention", one, evidence, laid) if laid else None
+        if laid is None:
+            return None
+        return self._example("abstention", one, evidence, laid, others[: laid.others])
 
     def _lay_out(
         self, one: VoiceExample, answer: str, answering: Sequence[Row], others: Sequence[Row]
@@ -137,11 +140,17 @@ class Makers:
         )
 
     def _example(
-        self, kind: ExampleKind, one: VoiceExample, evidence: Sequence[Row], laid: Laid
+        self,
+        kind: ExampleKind,
+        one: VoiceExample,
+        evidence: Sequence[Row],
+        laid: Laid,
+        others: Sequence[Row],
     ) -> Example:
         name = digest(kind, one.id)
-        lines = tuple(self._line(name, kind, row) for row in evidence)
-        return Example(name, kind, laid.messages, laid.answer, lines, one, tuple(evidence))
+        lines = [self._line(name, kind, row) for row in evidence]
+        lines += [self._line(name, BESIDE, row) for row in others]
+        return Example(name, kind, laid.messages, laid.answer, tuple(lines), one, tuple(evidence))
 
     def _line(self, name: str, kind: ExampleKind, row: Row) -> ManifestLine:
         document = self.library.documents[row["document"]]
