@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from pipelines.training import House
+from pipelines.training.generator import scores
 from pipelines.training.generator.scores import MEASURES, holds, in_form, measures, token_f1
 
 HOUSE = House(format=r"In short: [^\n]+\nSee: \[\d\](, \[\d\])*", abstention="We do not say.")
@@ -168,3 +169,12 @@ def test_expression_and_schema_both_count() -> None:
 def test_schema_that_cannot_be_used_is_said_and_nothing_is_fetched(schema: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"it points to what is not in it|it is no JSON schema"):
         in_form("{}", House(json_schema=json.dumps(schema)))
+
+
+def test_form_that_would_take_for_ever_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "_MATCH_SECONDS", 0.2)
+    plain = "It is as it was before and nobody knows why that should be another thing today"
+    assert not scores.in_form(plain, House(format=r"(\w+\s?)+\. \[\d\]"))
+    schema = json.dumps({"type": "string", "pattern": r"^(\w+\s?)+\. \[\d\]$"})
+    assert not scores.in_form(json.dumps(plain), House(json_schema=schema))
+    assert scores.in_form(json.dumps("Yes. [1]"), House(json_schema=schema))

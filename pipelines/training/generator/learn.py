@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import TrainingError
 from pipelines.training.generator.base import base_folder, fingerprint
 from pipelines.training.generator.checkpoints import Checkpoints, checkpoints, marked_whole
 from pipelines.training.generator.model import Opened, older_names, open_generator
@@ -37,7 +38,7 @@ def learn(place: Place, snapshot: Snapshot, params: GeneratorParams) -> None:
 
     Raises:
         ConfigError: The base cannot be found.
-        TrainingError: It is not the one that the snapshot names.
+        TrainingError: It is not the one that the snapshot names, or the training came to nothing.
     """
     started = time.monotonic()
     make_repeatable(params)
@@ -48,6 +49,7 @@ def learn(place: Place, snapshot: Snapshot, params: GeneratorParams) -> None:
         trainer = _trainer(Opened(model, opened.tokenizer), examples, params, kept)
         last = kept.last
         trainer.train(resume_from_checkpoint=str(last) if last else None)
+        refuse_diverged(model, place.model, params)
         _save(model, place.weights, snapshot)
     losses = [row for row in trainer.state.log_history if "loss" in row]
     write_losses(place.folder / "loss.csv", losses)
@@ -139,6 +141,22 @@ def _arguments(examples: int, params: GeneratorParams, kept: Checkpoints) -> "Tr
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
+
+
+def refuse_diverged(model: Any, name: str, params: GeneratorParams) -> None:
+    """See that what was learned are numbers.
+
+    Raises:
+        TrainingError: Some are not.
+    """
+    import torch
+
+    learned = (one for one in model.parameters() if one.requires_grad)
+    if not all(bool(torch.isfinite(one).all()) for one in learned):
+        raise TrainingError(
+            f"The training of {name} came to nothing: its weights are no numbers any more.",
+            hint=f"params.yaml, models.{name}.learning_rate: {params.learning_rate:g} is too high.",
+        )
 
 
 def steps_of(examples: int, params: GeneratorParams) -> int:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pipelines.training.generator.prompts import citations, uncited
 from pipelines.training.records import House
 
 if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
 MEASURES = ("format", "exact", "f1", "cited", "answer", "followed", "abstained")
@@ -19,6 +20,7 @@ MEASURES = ("format", "exact", "f1", "cited", "answer", "followed", "abstained")
 # A number is one word with its points and commas: 1.5 is not 15. A sign of money is one as well.
 _WORD = re.compile(r"\d[\d.,:]*\d|\w+|[€£$¥%]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_MATCH_SECONDS = 5.0
 _ARTICLES = frozenset(("a", "an", "the"))
 
 
@@ -53,10 +55,12 @@ def measures(said: str, row: Mapping[str, Any], house: House) -> dict[str, float
 def in_form(said: str, house: House) -> bool:
     """Whether an answer has the house's form; where none is asked for, whether it says anything.
 
+    An expression that takes longer than seconds over an answer does not match it.
+
     Raises:
         ValueError: The JSON schema is no schema, or points to a part that it does not have.
     """
-    if not said.strip() or (house.format and not re.fullmatch(house.format, said)):
+    if not said.strip() or (house.format and not _found(house.format, said, whole=True)):
         return False
     return not house.json_schema or _obeys(said, house.json_schema)
 
@@ -90,6 +94,17 @@ def answer_words(text: str) -> list[str]:
     return [word for word in found if word not in _ARTICLES] or found
 
 
+def _found(expression: str, said: str, *, whole: bool) -> bool:
+    """Whether a text, or all of it, matches; the library of Python's own cannot be stopped."""
+    import regex
+
+    find = regex.fullmatch if whole else regex.search
+    try:
+        return find(expression, said, timeout=_MATCH_SECONDS) is not None
+    except TimeoutError:
+        return False
+
+
 def _obeys(said: str, schema: str) -> bool:
     try:
         value = json.loads(said)
@@ -101,7 +116,7 @@ def _obeys(said: str, schema: str) -> bool:
 @lru_cache(maxsize=8)
 def _validator(schema: str) -> "Validator":
     from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import validator_for
+    from jsonschema.validators import extend, validator_for
 
     said = json.loads(schema)
     if not all(_points_inside(said, name) for name in _references(said)):
@@ -111,7 +126,16 @@ def _validator(schema: str) -> "Validator":
         kind.check_schema(said)
     except SchemaError as error:
         raise ValueError(f"it is no JSON schema: {error.message}") from None
-    return kind(said)
+    with_limit: Any = extend  # it says nothing of its types
+    checked: Validator = with_limit(kind, {"pattern": _has_pattern})(said)
+    return checked
+
+
+def _has_pattern(_: Any, pattern: str, value: Any, __: Any) -> "Iterator[ValidationError]":
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(value, str) and not _found(pattern, value, whole=False):
+        yield ValidationError("it has not the pattern")
 
 
 def _points_inside(schema: Any, name: str) -> bool:
