@@ -26,6 +26,7 @@ from pipelines.knowledge.fills import LEFT
 from pipelines.pages import remove_audit_pages
 from pipelines.records import Step, call
 from pipelines.registry import registry_lock, retire
+from pipelines.registry.folder import checkpoint_folder
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +112,8 @@ def maintain(
 def _retire(config: Config, store: Store, run: str, now: datetime) -> tuple[str, ...]:
     """Versions beyond ``keep_versions`` go, but none that a kept state needs; nor do its weights.
 
+    With them go checkpoints of trainings that nobody went on with.
+
     Where a run is at work on versions, or their data cannot be reached, the next night comes.
     """
     retired: list[str] = []
@@ -130,6 +133,7 @@ def _retire(config: Config, store: Store, run: str, now: datetime) -> tuple[str,
                 for name in copies.keys() - serve - coming:
                     folder = config.root / model_folder(model.name, name)
                     shutil.rmtree(folder, ignore_errors=True)
+            _remove_checkpoints(config.root, now)
     except RegistryError as error:
         logger.info("Old versions of models stay: %s", error.message)
     return tuple(retired)
@@ -140,6 +144,14 @@ def _copies(root: Path, model: str, now: datetime) -> dict[str, bool]:
     before = (now - LEFT).timestamp()
     folders = (root / model_folder(model, "any")).parent.glob("v*")
     return {folder.name: folder.stat().st_mtime >= before for folder in folders}
+
+
+def _remove_checkpoints(root: Path, now: datetime) -> None:
+    """Of trainings that nobody goes on with; our lock is held, so that none is at work."""
+    before = (now - LEFT).timestamp()
+    for folder in checkpoint_folder(root).glob("*/*"):
+        if folder.stat().st_mtime < before:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kept(store: Store) -> int:

@@ -33,6 +33,11 @@ def run_folder(root: Path, run: str) -> Path:
     return run_folders(root) / _ODD.sub("-", run)
 
 
+def checkpoint_folder(root: Path) -> Path:
+    """The folder with one folder a model, for trainings that were ended to go on from."""
+    return registry_folder(root) / "checkpoints"
+
+
 @contextlib.contextmanager
 def own_folder(beside: Path, name: str) -> Iterator[Path]:
     """An empty folder of this call, gone at the end; what killed processes left is removed first.

@@ -17,7 +17,7 @@ from pipelines.registry import (
     track,
     workspace,
 )
-from pipelines.registry.folder import registry_folder
+from pipelines.registry.folder import checkpoint_folder
 from pipelines.retrain.context import Asked, Context, never
 from pipelines.retrain.ending import judge_version, name_version, tell
 from pipelines.retrain.progress import progress_of
@@ -185,7 +185,7 @@ def _train(context: Context, space: Workspace) -> None:
                     (f"{stage}@{space.model}",),
                     on_line,
                     # A work tree goes with its run; what an ended training goes on from must not.
-                    env={VARIABLE: str(registry_folder(context.config.root) / "checkpoints")},
+                    env={VARIABLE: str(checkpoint_folder(context.config.root))},
                     cancelled=context.cancelled,
                 ),
             )

@@ -16,6 +16,7 @@ from pipelines.knowledge import (
 )
 from pipelines.maintain import maintain
 from pipelines.registry import registry_lock, versions
+from pipelines.registry.folder import checkpoint_folder
 from tests.project import Project
 from tests.versioned import MODEL, make_versioned
 
@@ -75,13 +76,17 @@ def test_old_versions_of_models_go_and_none_that_a_kept_state_was_made_with(
     insert_until_won(project.store, lambda last: replace(last, models={MODEL: "v0.0.1"}))
     for name in ("v0.0.1", "v0.0.2", "v0.0.4"):
         (versioned.root / model_folder(MODEL, name)).mkdir(parents=True)
+    left = checkpoint_folder(versioned.root) / MODEL / "of-a-training"
+    left.mkdir(parents=True)
     soon = maintain(project.config, now=project.now, run_id="soon")
+    assert left.is_dir()
     assert soon.retired == ()  # its weights were fetched just now: it may be on its way in
     later = project.now + timedelta(days=9)
     with registry_lock(versioned.root, "other"):
         assert maintain(project.config, now=later, run_id="busy").retired == ()
     done = maintain(project.config, now=later, run_id="maintain")
     assert done.retired == (f"{MODEL}@v0.0.2",)
+    assert not left.exists()
     assert [one.version for one in versions(versioned.root, MODEL)] == [
         "v0.0.4",
         "v0.0.3",
