@@ -192,6 +192,8 @@ def _limits(card: Card) -> str:
         " without any is not to be relied on.",
         "- A changed passage is made by swapping the digits of one fact; real changes are of other"
         " kinds too.",
+        "- Intervals of shares take each answer by itself, though several rest on one document: they"
+        " are narrower than they should be. Those of differences draw whole documents.",
         "- Intervals say how sure a difference is on these documents, with one seed; another seed"
         " gives another model.",
         f"- It knows what #{said['publication']} said. What it has learned by heart all the same is"

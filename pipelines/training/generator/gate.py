@@ -40,6 +40,7 @@ class Proportion:
     """A share of answers with the ends of its 95 % interval, rounded to 6 digits.
 
     Clopper-Pearson, for a bootstrap of 40 right answers of 40 has no width: here it is 0.91 to 1.
+    Each answer counts by itself; that several rest on one document makes it somewhat too narrow.
     """
 
     share: float
