@@ -14,6 +14,7 @@ from pipelines.registry import checkout_path, read_text, reproduce_version
 from tests.planted import ALLOWED, MARKERS, found_in, plant
 from tests.trained import REAL, Trained, make_trained
 
+ROOT = Path(__file__).parents[2]
 VOICE = "voice"
 MODELS = f"""
 [[models]]
@@ -82,6 +83,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     trained = make_trained(tmp_path_factory.mktemp("voice"), code=REAL, more=MODELS)
     write_house(trained)
     trained.repo.write("params.yaml", SMALL)
+    trained.repo.write("dvc.yaml", (ROOT / "dvc.yaml").read_text("utf-8"))
     trained.repo.commit("A voice")
     plant(trained.project, models=MODELS)
     trained = replace(trained, model=VOICE)
@@ -100,9 +102,14 @@ def test_version_names_all_that_it_learned_and_holds_nothing_forbidden(
     for part in ("snapshot", "dataset"):
         got = checkout_path(made.repo.root, version, f"{folder}/{part}", tmp_path / part)
         assert found_in(got) <= {ALLOWED}
-    lines = [json.loads(one) for one in (tmp_path / "dataset/manifest.jsonl").open()]
-    assert {line["kind"] for line in lines} == {"voice", "abstention"}
-    assert all(line["uri"].startswith("docs/tools/") for line in lines)
+    lines = [
+        json.loads(one)
+        for one in (tmp_path / "dataset/manifest.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert {line["kind"] for line in lines} == {"voice", "abstention", "beside"}
+    resting = [line for line in lines if line["kind"] != "beside"]
+    assert all(line["uri"].startswith("docs/tools/") for line in resting)
+    assert all(line["uri"].startswith(("docs/tools/", "docs/good/")) for line in lines)
     assert all(line["content_hash"] and line["text_hash"] and line["labels"] for line in lines)
     asked = pq.read_table(tmp_path / "dataset/questions.parquet").to_pylist()
     assert {row["set"] for row in asked} == {"held_out", "changed", "unanswerable"}
