@@ -11,10 +11,14 @@ import pytest
 
 from pipelines.errors import TrainingError
 from pipelines.training import GeneralText, House, ManifestLine
+from pipelines.training.generator.asked import Askers
+from pipelines.training.generator.evidence import Library
 from pipelines.training.generator.examples import Base, write_dataset
+from pipelines.training.generator.learned import Example
 from pipelines.training.generator.scores import holds, measures
 from pipelines.training.places import Place
-from pipelines.training.records import read_lines, write_lines
+from pipelines.training.records import ExampleKind, read_lines, write_lines
+from pipelines.training.sketches import sketch
 from tests.house import (
     GENERAL,
     HELD_OUT,
@@ -351,6 +355,23 @@ def test_question_whose_passage_was_all_but_learned_is_not_asked(tmp_path: Path)
     place = dataset(tmp_path, [copied, *pages[1:]], [again, *voice[1:]])
     assert HELD_OUT[0] not in {row["document"] for row in of_set(place, "held_out")}
     assert counts(place)["dropped"] == {"learned by a compared model": 1}
+
+
+@pytest.mark.parametrize(("kind", "is_asked"), [("voice", False), ("beside", True)])
+def test_question_is_asked_though_its_like_stood_beside_a_learned_answer(
+    tmp_path: Path, kind: ExampleKind, is_asked: bool
+) -> None:
+    library = Library(snapshot(tmp_path / "snapshot", *few()), PARAMS.held_out)
+    one = next(v for v in library.snapshot.voice if v.documents == (HELD_OUT[0],))
+    (row,) = library.evidence(one) or ()
+    line = ManifestLine(
+        example="of another", document=LEARNED[0], uri="", text_hash="", content_hash="",
+        source_version="", domain="support", labels=("public",), publication=1, kind=kind,
+        sketch=sketch(row["text"]),
+    )  # fmt: skip
+    learned = Example("of another", "voice", [], "", (line,), of=one)
+    asked = Askers(library, PARAMS, lambda *_: True, Counter()).held_out([learned])
+    assert (HELD_OUT[0] in {found.documents[0] for found, _ in asked}) is is_asked
 
 
 def test_passage_that_a_held_out_document_holds_as_well_is_not_learned(tmp_path: Path) -> None:

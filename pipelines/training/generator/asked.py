@@ -11,7 +11,7 @@ from pipelines.training.generator.learned import Example
 from pipelines.training.generator.prompts import Message
 from pipelines.training.generator.swaps import other_value, put_in_place, stands_in
 from pipelines.training.params import GeneratorParams
-from pipelines.training.records import ManifestLine, VoiceExample, digest
+from pipelines.training.records import BESIDE, ManifestLine, VoiceExample, digest
 from pipelines.training.sketches import Sketches, sketch
 
 Set = Literal["held_out", "changed", "unanswerable"]
@@ -184,7 +184,10 @@ class _Known:
         by_fact: dict[str, list[tuple[int, ...]]] = defaultdict(list)
         for one in learned:
             if one.of is not None:
-                by_fact[one.of.fact.casefold()] += [line.sketch for line in one.lines]
+                # Of what stands beside an answer nobody remembers its fact.
+                by_fact[one.of.fact.casefold()] += [
+                    line.sketch for line in one.lines if line.kind != BESIDE
+                ]
         self.by_fact = {fact: Sketches(sketches) for fact, sketches in by_fact.items()}
 
     def holds(self, one: VoiceExample, evidence: Sequence[Row]) -> bool:
