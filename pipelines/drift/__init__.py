@@ -15,7 +15,6 @@ from pipelines.drift.bins import (
     fit_topics,
 )
 from pipelines.drift.channels import weights
-from pipelines.drift.levels import Kind
 from pipelines.drift.look import look, verdict
 from pipelines.drift.records import (
     BETS,
@@ -47,7 +46,6 @@ __all__ = [
     "Exposed",
     "Exposure",
     "Held",
-    "Kind",
     "Level",
     "Moved",
     "Novelty",

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from pipelines.config import WatchKeys
+from pipelines.config import GeneratorWatch, WatchKeys
 from pipelines.drift.channels import Channel
-from pipelines.drift.levels import CALM, CALM_LOOKS, WATCH, Kind, harmful, is_exposed, is_noticed
+from pipelines.drift.levels import CALM, CALM_LOOKS, WATCH, harmful, is_exposed, is_noticed
 from pipelines.drift.records import BETS
 from pipelines.drift.state import State
 from pipelines.drift.words import number
 
 
 def ahead(
-    state: State, found: Sequence[Channel], policy: WatchKeys, kind: Kind, cost: float | None
+    state: State, found: Sequence[Channel], policy: WatchKeys, cost: float | None
 ) -> tuple[str, ...]:
     """Sentences that begin with the level that would follow, the likeliest first.
 
@@ -19,14 +19,13 @@ def ahead(
         state: After the look.
         found: Its channels.
         policy: Says what counts.
-        kind: Of the model.
         cost: Of one retraining.
     """
     if state.level == "stale":
         return ("fresh: when another version serves; nothing else clears it",)
     if state.level == "watch":
-        return (*_stale(state, found, kind, cost), _fresh(state, found, policy))
-    return (*_watch(state, found, policy), *_stale(state, found, kind, cost))
+        return (*_stale(state, found, policy, cost), _fresh(state, found, policy))
+    return (*_watch(state, found, policy), *_stale(state, found, policy, cost))
 
 
 def _watch(state: State, found: Sequence[Channel], policy: WatchKeys) -> list[str]:
@@ -46,14 +45,16 @@ def _watch(state: State, found: Sequence[Channel], policy: WatchKeys) -> list[st
     ]
 
 
-def _stale(state: State, found: Sequence[Channel], kind: Kind, cost: float | None) -> list[str]:
+def _stale(
+    state: State, found: Sequence[Channel], policy: WatchKeys, cost: float | None
+) -> list[str]:
     bets = sorted(
         (one for one in found if one.name in BETS),
         key=lambda one: one.evidence / one.threshold,
         reverse=True,
     )
     said = [f"stale: {_rejected(one)}" for one in bets]
-    if kind == "generator" and cost is not None:
+    if isinstance(policy, GeneratorWatch) and cost is not None:
         said.append(f"stale: an expected loss of {cost:.2f}, it is {state.debt:.2f}")
     return [*said, "stale: a document that it learned from may no longer be learned from"]
 

@@ -12,15 +12,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 from pipelines.config import GeneratorWatch, WatchKeys
 from pipelines.drift import words
 from pipelines.drift.channels import Channel
 from pipelines.drift.records import BETS, BINNED, Observation
 from pipelines.drift.state import State
-
-Kind = Literal["embedder", "generator"]
 
 WATCH = 5.0
 """Evidence by weight from which on a version is watched; 20 is evidence at an alpha of 0.05."""
@@ -52,7 +49,6 @@ def levelled(
     seen: Observation,
     found: Sequence[Channel],
     policy: WatchKeys,
-    kind: Kind,
     cost: float | None,
 ) -> State:
     """With the level that follows; once a look.
@@ -61,12 +57,11 @@ def levelled(
         state: With all that this look has brought.
         seen: That look.
         found: Its channels.
-        policy: Says what counts.
-        kind: Of the model.
+        policy: Says what counts; a generator's, what it owes as well.
         cost: Of the hours of one retraining.
     """
     causes = _causes(state, seen, found, policy)
-    if kind == "generator":
+    if isinstance(policy, GeneratorWatch):
         causes = causes | _in_debt(state, found, price(policy, cost)) | causes
     if causes:
         return replace(state, level="stale", calm=0, causes=causes)

@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from pipelines.config import WatchKeys
+from pipelines.config import GeneratorWatch, WatchKeys
 from pipelines.drift import words
 from pipelines.drift.ahead import ahead
 from pipelines.drift.bets import Bets, scored
@@ -14,7 +14,6 @@ from pipelines.drift.channels import Channel, channels
 from pipelines.drift.conformal import Bag, begun, taken
 from pipelines.drift.levels import (
     CALM_LOOKS,
-    Kind,
     charged,
     is_exposed,
     is_noticed,
@@ -31,7 +30,6 @@ def look(
     seen: Observation,
     policy: WatchKeys,
     *,
-    kind: Kind = "embedder",
     cost: float | None = None,
 ) -> tuple[State, Verdict]:
     """Folds one look into what is known of a version.
@@ -42,8 +40,7 @@ def look(
         state: After all looks before.
         seen: What this look saw.
         policy: Says when the version counts as stale. It may be another than at the look before
-            (``channels`` says what that means).
-        kind: Of the model. Only a generator has a debt.
+            (``channels`` says what that means). Only a generator's knows a debt.
         cost: Of the hours of one retraining, in the currency of the policy; None: unknown.
 
     Raises:
@@ -54,13 +51,11 @@ def look(
         state = _advanced(state, seen)
         found = channels(state, policy)
         state = charged(state, seen.queries, policy)
-        state = levelled(state, seen, found, policy, kind, cost)
-    return state, verdict(state, policy, kind=kind, cost=cost)
+        state = levelled(state, seen, found, policy, cost)
+    return state, verdict(state, policy, cost=cost)
 
 
-def verdict(
-    state: State, policy: WatchKeys, *, kind: Kind = "embedder", cost: float | None = None
-) -> Verdict:
+def verdict(state: State, policy: WatchKeys, *, cost: float | None = None) -> Verdict:
     """What is to be said of a version after its last look. Arguments as of ``look``."""
     found = channels(state, policy)
     worth = next((one for one in found if one.name == "worth"), None)
@@ -73,9 +68,9 @@ def verdict(
         signals=tuple(_signal(one, policy) for one in found),
         exposure=state.exposure,
         worth=bounds,
-        debt=state.debt if kind == "generator" else None,
+        debt=state.debt if isinstance(policy, GeneratorWatch) else None,
         cost=price(policy, cost),
-        next=ahead(state, found, policy, kind, price(policy, cost)),
+        next=ahead(state, found, policy, price(policy, cost)),
     )
 
 

@@ -96,7 +96,7 @@ def _under(
         state, asked = begin(model.name, version), False
         of_version = [Observation.from_dict(row.observation) for row in some]
         for number, observation in enumerate(of_version):
-            state, verdict = look(state, observation, policy, kind=model.kind, cost=cost)
+            state, verdict = look(state, observation, policy, cost=cost)
             # Stale lasts until another version serves: one retraining is asked for.
             retrain = verdict.level == "stale" and not asked
             asked = asked or retrain

@@ -178,9 +178,7 @@ def _kept(subject: Subject, seen: Observation) -> tuple[LookRow, Verdict]:
     """Folds a look in and writes it down: from here on it has happened."""
     past, model = subject.past, subject.model
     state = State.from_json(past[-1].state) if past else begin(model.name, subject.version)
-    state, verdict = look(
-        state, seen, subject.policy, kind=model.kind, cost=hours_cost(subject.config, model)
-    )
+    state, verdict = look(state, seen, subject.policy, cost=hours_cost(subject.config, model))
     row = subject.row(seen, state=state.to_json(), verdict=verdict.to_dict())
     if not keep_look(subject.store, row):
         raise WatchRunning(

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 
 from pipelines.config import AnyWatch, GeneratorWatch, WatchPolicy
-from pipelines.drift import BETS, BINNED, Kind, Observation, State, Verdict, begin, canonical, look
+from pipelines.drift import BETS, BINNED, Observation, State, Verdict, begin, canonical, look
 from pipelines.drift.bets import GRID, Bets, against, bounds, scored
 from pipelines.drift.records import HIGHEST
 from tests.looks import exposure, seen
@@ -59,8 +59,7 @@ def histories(draw: st.DrawFn) -> list[Observation]:
 
 
 def judged(state: State, seen: Observation, policy: AnyWatch) -> tuple[State, Verdict]:
-    kind: Kind = "generator" if isinstance(policy, GeneratorWatch) else "embedder"
-    return look(state, seen, policy, kind=kind)
+    return look(state, seen, policy)
 
 
 def after(history: list[Observation], policy: AnyWatch) -> list[tuple[State, Verdict]]:

@@ -29,10 +29,9 @@ def judged(
     state: State, observation: Observation | None = None, **policy: Any
 ) -> tuple[State, Verdict]:
     number = state.looks + 1
-    more = {key: policy.pop(key) for key in ("kind", "cost") if key in policy}
-    at = observation or nothing_new(number)
-    kind = GeneratorWatch if more.get("kind") == "generator" else WatchPolicy
-    return look(state, at, kind(**policy), **more)
+    at, cost = observation or nothing_new(number), policy.pop("cost", None)
+    kind = GeneratorWatch if policy.pop("kind", "embedder") == "generator" else WatchPolicy
+    return look(state, at, kind(**policy), cost=cost)
 
 
 @pytest.mark.parametrize(
