@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from pipelines.training import Snapshot
+from pipelines.training.generator.learn import steps_of
 from pipelines.training.pairs import make_pairs
 from pipelines.training.params import AnyParams, GeneratorParams, Params
 from pipelines.training.split import is_held_out
@@ -81,9 +82,7 @@ def _generator_effort(snapshot: Snapshot, params: GeneratorParams, pairs: int) -
     words = sum(len(f"{one.question} {one.answer}".split()) for one in snapshot.voice)
     said = WORD_TOKENS * words / max(1, len(snapshot.voice))
     prompt = min(params.max_tokens, RULES_TOKENS + params.passages * passage + said)
-    steps = math.ceil(pairs / params.batch_size * params.epochs)
-    if params.max_steps:
-        steps = min(steps, params.max_steps)
+    steps = steps_of(pairs, params)
     chats = sum(text.kind == "chat" for text in snapshot.general_texts)
     # The base, the base with worked examples, what serves, and the new one.
     models = 4 if snapshot.champion_folder else 3

@@ -3,10 +3,10 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import TrainingError
 from pipelines.training.pairs import Pair, make_pairs
@@ -51,15 +51,20 @@ def make_dataset(place: Place, snapshot: Snapshot, params: Params, negatives: Ne
     write_lines(place.dataset / "manifest.jsonl", [pair.line for pair in pairs])
     counts = {
         "pairs": dict(sorted(Counter(pair.line.kind for pair in pairs).items())),
-        "left_out": _counted(left_out),
+        "left_out": counted(left_out),
         "questions": dict(sorted(Counter(question.kind for question in clean).items())),
         "golden": len(golden),
-        "dropped": _counted(dropped),
+        "dropped": counted(dropped),
         "documents": {
             "learned": len({pair.line.document for pair in pairs if pair.line.document}),
             "held_out": len({question.document for question in clean}),
         },
     }
+    write_counts(place, counts)
+
+
+def write_counts(place: Place, counts: Mapping[str, Any]) -> None:
+    """Write ``counts.json``."""
     text = json.dumps(counts, indent=2, sort_keys=True)
     (place.dataset / "counts.json").write_text(text + "\n", encoding="utf-8")
 
@@ -115,7 +120,8 @@ def _questions(asked: Sequence[Asked], golden: Sequence[Asked]) -> "pa.Table":
     )
 
 
-def _counted(counter: Counter[str]) -> dict[str, int]:
+def counted(counter: Counter[str]) -> dict[str, int]:
+    """What was counted at all, by reason."""
     return {reason: count for reason, count in sorted(counter.items()) if count}
 
 

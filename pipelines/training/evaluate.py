@@ -90,11 +90,14 @@ def folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
+def learned_lines(place: Place, snapshot: Snapshot) -> list[ManifestLine]:
+    """What the models that are compared have learned."""
+    own = read_lines(place.dataset / "manifest.jsonl", ManifestLine)
+    return [*snapshot.champion_manifest(), *own]
+
+
 def _refuse_learned(place: Place, snapshot: Snapshot, asked: Sequence[Asked]) -> None:
-    lines = [
-        *snapshot.champion_manifest(),
-        *read_lines(place.dataset / "manifest.jsonl", ManifestLine),
-    ]
+    lines = learned_lines(place, snapshot)
     if not_learned(asked, snapshot, lines, Counter()) != list(asked):
         raise TrainingError(
             f"The questions of {place.model} ask for passages that a compared model learned from; "

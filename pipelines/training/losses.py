@@ -1,14 +1,16 @@
-"""What a training says of itself: each step on stdout, all losses in a table."""
+"""What a training says of itself: each step on stdout, all losses in a table, a few figures."""
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.training.places import Place
 from pipelines.training.progress import Steps
 
 if TYPE_CHECKING:
-    from transformers import TrainerCallback
+    from transformers import TrainerCallback, TrainerState
 
 DIGITS = 6
 
@@ -32,8 +34,28 @@ def told_steps() -> "TrainerCallback":
     return Told()
 
 
-def write_losses(path: Path, losses: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``step``, ``loss`` and ``learning_rate`` of each logged step as CSV."""
+def write_trained(place: Place, state: "TrainerState", *, pairs: int, precision: str) -> None:
+    """Write ``loss.csv`` and ``train.json``, which are the same for the same training.
+
+    Args:
+        place: Where.
+        state: Of the trainer at the end.
+        pairs: How many pairs or examples were learned.
+        precision: What it computed in.
+    """
+    losses = [row for row in state.log_history if "loss" in row]
+    _write_losses(place.folder / "loss.csv", losses)
+    figures = {
+        "pairs": pairs,
+        "steps": state.global_step,
+        "loss": round(losses[-1]["loss"], DIGITS),
+        "precision": precision,
+    }
+    text = json.dumps(figures, indent=2, sort_keys=True)
+    (place.folder / "train.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write_losses(path: Path, losses: Sequence[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["step", "loss", "learning_rate"])

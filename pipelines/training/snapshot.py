@@ -146,6 +146,25 @@ def read_snapshot(folder: Path, *, verify: bool = True) -> Snapshot:
     return Snapshot(folder, facts, about["content"], about["code"], about["counts"])
 
 
+def check_base(snapshot: Snapshot, found: str) -> None:
+    """See that a base is the one that a snapshot names.
+
+    Args:
+        snapshot: Names it.
+        found: Fingerprint of the one that is there.
+
+    Raises:
+        TrainingError: It is another one.
+    """
+    base = snapshot.facts.base
+    if found != base.fingerprint:
+        raise TrainingError(
+            f"The base {base.model} has fingerprint {found[:12]}, the snapshot names "
+            f"{base.fingerprint[:12]}; nothing was trained.",
+            hint="Install the versions in constraints.txt, or retrain from a new snapshot.",
+        )
+
+
 def content_hash(folder: Path, facts: Facts) -> str:
     """Over names and bytes of all files, and over the facts that a training depends on."""
     total = hashlib.sha256(

@@ -5,7 +5,6 @@ Language Response Suggestion (2017). Large batches fit in small memory because g
 L. Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup (2021).
 """
 
-import json
 import resource
 import shutil
 import tempfile
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.embedding import fingerprint
 from pipelines.training.embedder.model import base_folder, open_model
-from pipelines.training.losses import DIGITS, told_steps, write_losses
+from pipelines.training.losses import told_steps, write_trained
 from pipelines.training.measured import write_measured
 from pipelines.training.params import Params
 from pipelines.training.places import Place
@@ -45,19 +44,11 @@ def learn(place: Place, snapshot: Snapshot, params: Params) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         trainer = _trainer(model, pairs, params, Path(scratch))
         trainer.train()
-    losses = [row for row in trainer.state.log_history if "loss" in row]
     # What serves takes texts as long as the base does.
     model.max_seq_length = open_model(folder).max_seq_length
     _save(model, place.weights, snapshot.facts.base.model)
-    write_losses(place.folder / "loss.csv", losses)
-    figures = {
-        "pairs": len(pairs),
-        "steps": trainer.state.global_step,
-        "loss": round(losses[-1]["loss"], DIGITS),
-        "precision": usable_precision(params.precision),
-    }
-    text = json.dumps(figures, indent=2, sort_keys=True)
-    (place.folder / "train.json").write_text(text + "\n", encoding="utf-8")
+    precision = usable_precision(params.precision)
+    write_trained(place, trainer.state, pairs=len(pairs), precision=precision)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     figures = {"seconds": round(time.monotonic() - started, 1), "peak_memory_bytes": peak}
     write_measured(place, "train", figures, weights=fingerprint(place.weights))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.embedding import fingerprint, load_encoder, load_model, locate_model
-from pipelines.errors import TrainingError
 from pipelines.records import Vectors
-from pipelines.training.snapshot import Snapshot
+from pipelines.training.snapshot import Snapshot, check_base
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -23,13 +22,7 @@ def base_folder(snapshot: Snapshot) -> Path:
     """
     base = snapshot.facts.base
     folder = snapshot.base_folder or locate_model(base.model, root=snapshot.folder)
-    found = fingerprint(folder)
-    if found != base.fingerprint:
-        raise TrainingError(
-            f"The base {base.model} has fingerprint {found[:12]}, the snapshot names "
-            f"{base.fingerprint[:12]}; nothing was trained.",
-            hint="Install the versions in constraints.txt, or retrain from a new snapshot.",
-        )
+    check_base(snapshot, fingerprint(folder))
     return folder
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from pipelines import quiet
 from pipelines.embedding.contents import file_hash, meaningful
-from pipelines.errors import ConfigError, TrainingError
+from pipelines.errors import ConfigError
 from pipelines.training.generator import packaged
-from pipelines.training.snapshot import Snapshot
+from pipelines.training.snapshot import Snapshot, check_base
 
 PACKAGED = packaged.NAME
 """SmolLM2-135M-Instruct, four bits a weight, opened out; comes with the package of that name."""
@@ -61,13 +61,7 @@ def base_folder(snapshot: Snapshot) -> Path:
     folder = snapshot.base_folder or locate_base(
         base.model, root=snapshot.folder, revision=base.revision
     )
-    found = fingerprint(folder)
-    if found != base.fingerprint:
-        raise TrainingError(
-            f"The base {base.model} has fingerprint {found[:12]}, the snapshot names "
-            f"{base.fingerprint[:12]}; nothing was trained.",
-            hint="Install the versions in constraints.txt, or retrain from a new snapshot.",
-        )
+    check_base(snapshot, fingerprint(folder))
     return folder
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import TrainingError
-from pipelines.training.evaluate import folder_bytes
+from pipelines.training.evaluate import compared_models, folder_bytes, learned_lines
 from pipelines.training.gate import BASE, CHALLENGER, CHAMPION
 from pipelines.training.generator.base import base_folder, fingerprint
 from pipelines.training.generator.decode import answers
@@ -25,7 +25,7 @@ from pipelines.training.metrics import DIGITS, scores_table, summary, write_scor
 from pipelines.training.params import GeneratorParams
 from pipelines.training.places import Place
 from pipelines.training.progress import Steps
-from pipelines.training.records import House, ManifestLine, read_lines
+from pipelines.training.records import House
 from pipelines.training.repeatable import make_repeatable
 from pipelines.training.snapshot import Snapshot
 
@@ -70,7 +70,7 @@ def run_evaluation(place: Place, snapshot: Snapshot, params: GeneratorParams) ->
     base = base_folder(snapshot)
     exam = read_exam(place, snapshot.house)
     _refuse_learned(place, snapshot, exam.questions)
-    adapters = _adapters(place, snapshot)
+    adapters = _adapters(place, snapshot, base)
     asked, scored_texts = len(exam.questions), len(exam.general)
     steps = Steps("evaluate", asked * (len(adapters) + 1) + scored_texts * len(adapters))
     rows: list[Row] = []
@@ -123,18 +123,13 @@ def read_exam(place: Place, house: House) -> Exam:
     )
 
 
-def _adapters(place: Place, snapshot: Snapshot) -> dict[str, Path | None]:
-    champion = snapshot.champion_folder
-    between = {} if champion is None else {CHAMPION: champion}
-    return {BASE: None, **between, CHALLENGER: place.weights}
+def _adapters(place: Place, snapshot: Snapshot, base: Path) -> dict[str, Path | None]:
+    """Of each model that is compared; None of the base."""
+    return {**compared_models(place, snapshot, base), BASE: None}
 
 
 def _refuse_learned(place: Place, snapshot: Snapshot, questions: Sequence[Row]) -> None:
-    lines = [
-        *snapshot.champion_manifest(),
-        *read_lines(place.dataset / "manifest.jsonl", ManifestLine),
-    ]
-    learned = {line.document for line in lines}
+    learned = {line.document for line in learned_lines(place, snapshot)}
     # Of kind "learned" are those that ask, on purpose, for a changed fact of what was learned.
     if any(row["kind"] == "voice" and row["document"] in learned for row in questions):
         raise TrainingError(
@@ -222,7 +217,7 @@ def scores_schema() -> "pa.Schema":
 
 
 def _curve(told: Mapping[str, Any]) -> list[tuple[str, str, float]]:
-    """Each measure of each set that it decides in, and all of them on held-out questions."""
+    """Each measure of each model, by set."""
     return [
         (model, f"{of_set} {measure}", value)
         for of_set, said in told.items()
@@ -235,7 +230,7 @@ def _curve(told: Mapping[str, Any]) -> list[tuple[str, str, float]]:
 
 def _speed_and_size(place: Place, snapshot: Snapshot, exam: Exam) -> dict[str, Any]:
     base = base_folder(snapshot)
-    adapters = _adapters(place, snapshot)
+    adapters = _adapters(place, snapshot, base)
     held_out = [row["messages"] for row in exam.questions if row["set"] == "held_out"]
     asked: dict[str, Asked] = {name: (adapter, held_out) for name, adapter in adapters.items()}
     asked[WORKED] = (None, [[*exam.worked, *prompt] for prompt in held_out])

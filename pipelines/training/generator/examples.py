@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import TrainingError
+from pipelines.training.dataset import LEAST_DOCUMENTS, LEAST_QUESTIONS, counted, write_counts
 from pipelines.training.generator.asked import Askers, Question
 from pipelines.training.generator.base import base_folder
 from pipelines.training.generator.decode import answers
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 PASSAGES = 2
 """In the prompts that ask a model that learned without any: as it would be used."""
 LEAST_EXAMPLES = 16
-LEAST_QUESTIONS = 10
-LEAST_DOCUMENTS = 3
-"""Held out and asked about: with fewer no interval says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +100,11 @@ def write_dataset(place: Place, snapshot: Snapshot, params: GeneratorParams, bas
     worked = worked_examples(shown, params.worked_examples, next(iter(abstentions), None))
     _write_json(place.dataset / "worked.json", worked)
     counts = _counts(examples, questions) | {
-        "left_out": _counted(left_out),
-        "dropped": _counted(dropped),
+        "left_out": counted(left_out),
+        "dropped": counted(dropped),
         "without_evidence": sum(not one.documents for one in snapshot.voice),
     }
-    _write_json(place.dataset / "counts.json", counts)
+    write_counts(place, counts)
 
 
 def _general(
@@ -170,10 +168,6 @@ def _counts(examples: Sequence[Example], questions: Sequence[Question]) -> dict[
             "held_out": len(asked),
         },
     }
-
-
-def _counted(counter: Counter[str]) -> dict[str, int]:
-    return {reason: count for reason, count in sorted(counter.items()) if count}
 
 
 def _write_tables(

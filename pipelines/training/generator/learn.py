@@ -17,7 +17,7 @@ from pipelines.errors import TrainingError
 from pipelines.training.generator.base import base_folder, fingerprint
 from pipelines.training.generator.checkpoints import Checkpoints, checkpoints, marked_whole
 from pipelines.training.generator.model import Opened, older_names, open_generator
-from pipelines.training.losses import DIGITS, told_steps, write_losses
+from pipelines.training.losses import told_steps, write_trained
 from pipelines.training.measured import write_measured
 from pipelines.training.params import GeneratorParams
 from pipelines.training.places import Place
@@ -51,16 +51,8 @@ def learn(place: Place, snapshot: Snapshot, params: GeneratorParams) -> None:
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         refuse_diverged(model, place.model, params)
         _save(model, place.weights, snapshot)
-    losses = [row for row in trainer.state.log_history if "loss" in row]
-    write_losses(place.folder / "loss.csv", losses)
-    figures: dict[str, Any] = {
-        "pairs": len(examples),
-        "steps": trainer.state.global_step,
-        "loss": round(losses[-1]["loss"], DIGITS),
-        "precision": usable_precision(params.precision),
-    }
-    text = json.dumps(figures, indent=2, sort_keys=True)
-    (place.folder / "train.json").write_text(text + "\n", encoding="utf-8")
+    precision = usable_precision(params.precision)
+    write_trained(place, trainer.state, pairs=len(examples), precision=precision)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     seconds = round(time.monotonic() - started, 1)
     figures = {
