@@ -11,8 +11,8 @@ from pipelines.errors import ConfigError
 FILE_NAME = "params.yaml"
 
 
-class Params(BaseModel):
-    """The block ``models.<name>``. The description of a field is its comment in the file."""
+class SharedParams(BaseModel):
+    """What the block ``models.<name>`` may say of every kind. The description of a field is its comment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -23,6 +23,14 @@ class Params(BaseModel):
     held_out: float = Field(
         default=0.25, gt=0, lt=1, description="share of documents that only evaluate"
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="bfloat16", description="float32 | bfloat16, where the processor has it"
+    )
+
+
+class Params(SharedParams):
+    """The block of an embedder."""
+
     max_pairs: int = Field(default=20_000, ge=1, description="questions and passages to learn from")
     hard_negatives: int = Field(
         default=1, ge=0, le=10, description="passages a pair that look right and are not"
@@ -35,27 +43,15 @@ class Params(BaseModel):
     max_tokens: int = Field(
         default=64, ge=8, description="of a text while training; what serves takes all"
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="bfloat16", description="float32 | bfloat16, where the processor has it"
-    )
     max_questions: int = Field(default=600, ge=1, description="held-out questions asked, a kind")
     max_passages: int = Field(
         default=4_000, ge=1, description="searched in an evaluation, besides those that answer"
     )
 
 
-class GeneratorParams(BaseModel):
-    """The same block of a generator."""
+class GeneratorParams(SharedParams):
+    """The block of a generator."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    seed: int = Field(default=7, ge=0, lt=2**32, description="of shuffling, dropout and resampling")
-    threads: int = Field(
-        default=2, ge=1, description="of the processor; another number, other bytes"
-    )
-    held_out: float = Field(
-        default=0.25, gt=0, lt=1, description="share of documents that only evaluate"
-    )
     max_examples: int = Field(default=20_000, ge=1, description="answers to learn from")
     passages: int = Field(
         default=2,
@@ -82,9 +78,6 @@ class GeneratorParams(BaseModel):
         default=768, ge=32, description="of prompt and answer; longer examples are left out"
     )
     max_new_tokens: int = Field(default=96, ge=1, description="of an answer in the evaluation")
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="bfloat16", description="float32 | bfloat16, where the processor has it"
-    )
     checkpoint_steps: int = Field(
         default=20, ge=1, description="a stopped training goes on from the last of these"
     )
