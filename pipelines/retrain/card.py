@@ -4,14 +4,17 @@ from pipelines.embedding.weights import BUILT_IN_SHA256
 from pipelines.retrain.card_parts import (
     Card,
     around,
+    costs_part,
     data_part,
+    ends,
     licence,
-    names,
+    limits_part,
     parameters_part,
     reproduce_part,
     table,
+    verdict_part,
+    whole_card,
 )
-from pipelines.retrain.progress import duration
 
 MODELS = ("base", "champion", "challenger")
 MEASURES = {"recall_5": "recall@5", "recall_10": "recall@10", "ndcg_10": "nDCG@10"}
@@ -25,7 +28,6 @@ SETS = {
 def model_card(card: Card) -> str:
     """What there is to know of a version before it is used."""
     parts = [
-        f"# {card.verdict['model']}",
         _verdict(card),
         data_part(card),
         _base(card),
@@ -36,23 +38,18 @@ def model_card(card: Card) -> str:
         _limits(card),
         reproduce_part(card),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return whole_card(card, parts)
 
 
 def _verdict(card: Card) -> str:
     said = card.verdict["judgement"]
-    word = "may be promoted" if card.verdict["promote"] else "is refused by the gate"
     against = card.champion or "the base"
     lines = [
-        f"A fine-tuned {card.verdict['kind']}, which {word}.",
-        "",
         f"- Gain over {against}, MRR@10 on held-out questions: {around(said['gain'])}",
         f"- Against the base on other subjects: {around(said['general'])}",
         f"- Time for a question: {said['latency_ratio']:.2f} times that of {against}",
-        *(f"- Refused: {reason}" for reason in card.verdict["reasons"]),
-        *(f"- Note: {note}" for note in said["notes"]),
     ]
-    return "\n".join(lines)
+    return verdict_part(card, lines)
 
 
 def _base(card: Card) -> str:
@@ -74,10 +71,9 @@ def _numbers(card: Card) -> str:
         if found is None:
             continue
         for model in (m for m in MODELS if m in found["models"]):
-            one, ends_of = found["models"][model], card.verdict["intervals"][name][model]
-            ends = f"[{ends_of['lower']:.3f}, {ends_of['upper']:.3f}]"
+            one, interval = found["models"][model], card.verdict["intervals"][name][model]
             rows.append(
-                [title, model, f"{one['questions']:,}", f"{ends_of['mean']:.3f} {ends}"]
+                [title, model, f"{one['questions']:,}", ends(interval)]
                 + [f"{one[key]:.3f}" for key in MEASURES]
             )
         gains += [
@@ -109,33 +105,19 @@ def _parts(card: Card) -> str:
 
 def _costs(card: Card) -> str:
     evaluated = card.verdict["measured"]["evaluate"]
-    trained, took = card.verdict["measured"]["train"], card.verdict["seconds"]
     rows = [
         [m, f"{evaluated['latency_ms'][m]:.1f}", f"{evaluated['size_bytes'][m] / 1e6:,.1f}"]
         for m in MODELS
         if m in evaluated["latency_ms"]
     ]
-    lines = ["## Speed and size", "", table(["model", "ms a question", "MB"], rows)]
-    said = [f"{name} {duration(seconds)}" for name, seconds in took.items()]
-    peak = trained.get("peak_memory_bytes")
-    said += [f"at most {peak / 1e9:.1f} GB of memory while training"] if peak else []
-    return "\n".join([*lines, "", f"It took: {', '.join(said)}."])
+    figures = table(["model", "ms a question", "MB"], rows)
+    return costs_part(card, figures, {"while training": card.verdict["measured"]["train"]})
 
 
 def _limits(card: Card) -> str:
-    said = card.verdict
-    lines = [
-        "## Known limits",
-        "",
-        "- Questions are made of headings and references of the documents, and of golden ones: they"
-        " stand for what people ask, and are not it.",
-        "- Intervals say how sure a difference is on these documents, with one seed; another seed"
-        " gives another model.",
-        f"- It knows what #{said['publication']} said. What changed since is found by the index, not"
-        " by the model.",
-        "- Whoever has the weights has what can be got out of them: they were made of documents with"
-        " the labels in the manifest.",
-    ]
-    if said["not_used"]:
-        lines.append(f"- Not used, for it was not committed: {names(said['not_used'])}.")
-    return "\n".join(lines)
+    asked = (
+        "Questions are made of headings and references of the documents, and of golden ones: they"
+        " stand for what people ask, and are not it."
+    )
+    since = "What changed since is found by the index, not by the model."
+    return limits_part(card, [asked], since)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.embedding.weights import BUILT_IN
+from pipelines.retrain.progress import duration
 from pipelines.training.generator.base import PACKAGED
 
 LICENCES = {BUILT_IN: "Apache-2.0", PACKAGED: "Apache-2.0"}
@@ -30,6 +31,25 @@ class Card:
     """Of the user's, that code and parameters were taken from."""
     revision: str = ""
     """Of a base on the hub: the commit that was asked for."""
+
+
+def whole_card(card: Card, parts: Iterable[str]) -> str:
+    """A card of its parts, without the empty ones."""
+    said = [f"# {card.verdict['model']}", *(part for part in parts if part)]
+    return "\n\n".join(said) + "\n"
+
+
+def verdict_part(card: Card, said: Iterable[str]) -> str:
+    """Whether it may be promoted, what that follows from, and what the gate has to say."""
+    word = "may be promoted" if card.verdict["promote"] else "is refused by the gate"
+    lines = [
+        f"A fine-tuned {card.verdict['kind']}, which {word}.",
+        "",
+        *said,
+        *(f"- Refused: {reason}" for reason in card.verdict["reasons"]),
+        *(f"- Note: {note}" for note in card.verdict["judgement"]["notes"]),
+    ]
+    return "\n".join(lines)
 
 
 def data_part(card: Card) -> str:
@@ -81,6 +101,46 @@ def licence(base: str, folder: Path | None) -> str:
     return "not stated"
 
 
+def costs_part(card: Card, figures: str, peaks: Mapping[str, Mapping[str, Any]]) -> str:
+    """Speed and size, how long each step took, and how much memory at most.
+
+    Args:
+        card: What it is made of.
+        figures: A table, and what is to be said of it.
+        peaks: When -> what was measured then.
+    """
+    said = [f"{name} {duration(seconds)}" for name, seconds in card.verdict["seconds"].items()]
+    said += [
+        f"at most {measured['peak_memory_bytes'] / 1e9:.1f} GB of memory {when}"
+        for when, measured in peaks.items()
+        if measured.get("peak_memory_bytes")
+    ]
+    return f"## Speed and size\n\n{figures}\n\nIt took: {', '.join(said)}."
+
+
+def limits_part(card: Card, of_kind: Iterable[str], since: str) -> str:
+    """What a reader has to know: of the kind, and of all.
+
+    Args:
+        card: What it is made of.
+        of_kind: Sentences.
+        since: What becomes of what has changed since.
+    """
+    lines = [
+        "## Known limits",
+        "",
+        *(f"- {sentence}" for sentence in of_kind),
+        "- Intervals say how sure a difference is on these documents, with one seed; another seed"
+        " gives another model.",
+        f"- It knows what #{card.verdict['publication']} said. {since}",
+        "- Whoever has the weights has what can be got out of them: they were made of documents with"
+        " the labels in the manifest.",
+    ]
+    if card.verdict["not_used"]:
+        lines.append(f"- Not used, for it was not committed: {_names(card.verdict['not_used'])}.")
+    return "\n".join(lines)
+
+
 def parameters_part(card: Card, what: str = "pairs") -> str:
     """The parameters, and how the training went over so many of ``what``."""
     rows = [[f"`{key}`", f"`{value}`"] for key, value in sorted(card.params.items())]
@@ -120,7 +180,12 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
 
 
-def names(files: Iterable[str]) -> str:
+def ends(one: Mapping[str, Any], key: str = "mean") -> str:
+    """A value and the ends of its interval."""
+    return f"{one[key]:.3f} [{one['lower']:.3f}, {one['upper']:.3f}]"
+
+
+def _names(files: Iterable[str]) -> str:
     """File names as text, whatever is in them."""
     plain = ("".join(c if c.isalnum() or c in "/._- " else "?" for c in name) for name in files)
     return ", ".join(plain)

@@ -6,15 +6,18 @@ from typing import Any
 from pipelines.retrain.card_parts import (
     Card,
     around,
+    costs_part,
     counted,
     data_part,
+    ends,
     licence,
-    names,
+    limits_part,
     parameters_part,
     reproduce_part,
     table,
+    verdict_part,
+    whole_card,
 )
-from pipelines.retrain.progress import duration
 from pipelines.training.generator.base import PACKAGED
 
 MODELS = {
@@ -36,7 +39,6 @@ FORGETTING = {"sentences": "Plain sentences", "chat": "General answers of the ba
 def generator_card(card: Card) -> str:
     """What there is to know of a version before it is used."""
     parts = [
-        f"# {card.verdict['model']}",
         _verdict(card),
         data_part(card),
         _base(card),
@@ -49,16 +51,13 @@ def generator_card(card: Card) -> str:
         _limits(card),
         reproduce_part(card),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return whole_card(card, parts)
 
 
 def _verdict(card: Card) -> str:
     said = card.verdict["judgement"]
-    word = "may be promoted" if card.verdict["promote"] else "is refused by the gate"
     against = card.champion or "the base with worked examples in its prompt"
     lines = [
-        f"A fine-tuned {card.verdict['kind']}, which {word}.",
-        "",
         f"- Gain over {against}, score of answers to held-out questions: {around(said['gain'])}",
         *(
             f"- {title}: {_share(said['proportions'][name])}"
@@ -71,10 +70,8 @@ def _verdict(card: Card) -> str:
             if name in said["forgetting"]
         ),
         f"- Time for a token: {said['latency_ratio']:.2f} times that of {against}",
-        *(f"- Refused: {reason}" for reason in card.verdict["reasons"]),
-        *(f"- Note: {note}" for note in said["notes"]),
     ]
-    return "\n".join(lines)
+    return verdict_part(card, lines)
 
 
 def _base(card: Card) -> str:
@@ -98,7 +95,7 @@ def _results(card: Card) -> str:
     of_model = dict(said["others"]) | {"challenger": said["proportions"]}
     scored = card.verdict["intervals"].get("held_out", {})
     rows = [
-        [words, _interval(scored[model]), *(_cell(of_model[model].get(key)) for key in MEASURES)]
+        [words, ends(scored[model]), *(_cell(of_model[model].get(key)) for key in MEASURES)]
         for model, words in MODELS.items()
         if model in of_model and model in scored
     ]
@@ -159,7 +156,6 @@ def _use(card: Card) -> str:
 
 def _costs(card: Card) -> str:
     evaluated = card.verdict["measured"]["evaluate"]
-    trained, took = card.verdict["measured"]["train"], card.verdict["seconds"]
     sizes, rates = evaluated["size_bytes"], evaluated.get("tokens_a_second", {})
     rows = [
         [
@@ -172,38 +168,24 @@ def _costs(card: Card) -> str:
     ]
     told = "One answer at a time with its prompt, adapters merged into the base; in batches, not merged."
     head = ["model", "ms a token", "tokens a second in batches", "MB"]
-    lines = ["## Speed and size", "", told, "", table(head, rows)]
-    said = [f"{name} {duration(seconds)}" for name, seconds in took.items()]
-    peaks = {"while training": trained, "while answering": evaluated}
-    said += [
-        f"at most {figures['peak_memory_bytes'] / 1e9:.1f} GB of memory {when}"
-        for when, figures in peaks.items()
-        if figures.get("peak_memory_bytes")
-    ]
-    return "\n".join([*lines, "", f"It took: {', '.join(said)}."])
+    peaks = {
+        "while training": card.verdict["measured"]["train"],
+        "while answering": evaluated,
+    }
+    return costs_part(card, f"{told}\n\n{table(head, rows)}", peaks)
 
 
 def _limits(card: Card) -> str:
-    said = card.verdict
-    lines = [
-        "## Known limits",
-        "",
-        "- It carries form and tone. Facts come from the passages in the prompt; what it says"
+    of_kind = (
+        "It carries form and tone. Facts come from the passages in the prompt; what it says"
         " without any is not to be relied on.",
-        "- A changed passage is made by swapping the digits of one fact; real changes are of other"
+        "A changed passage is made by swapping the digits of one fact; real changes are of other"
         " kinds too.",
-        "- Intervals of shares take each answer by itself, though several rest on one document: they"
+        "Intervals of shares take each answer by itself, though several rest on one document: they"
         " are narrower than they should be. Those of differences draw whole documents.",
-        "- Intervals say how sure a difference is on these documents, with one seed; another seed"
-        " gives another model.",
-        f"- It knows what #{said['publication']} said. What it has learned by heart all the same is"
-        " watched: staleproof watch.",
-        "- Whoever has the weights has what can be got out of them: they were made of documents with"
-        " the labels in the manifest.",
-    ]
-    if said["not_used"]:
-        lines.append(f"- Not used, for it was not committed: {names(said['not_used'])}.")
-    return "\n".join(lines)
+    )
+    since = "What it has learned by heart all the same is watched: staleproof watch."
+    return limits_part(card, of_kind, since)
 
 
 def _share(one: Mapping[str, Any]) -> str:
@@ -211,13 +193,7 @@ def _share(one: Mapping[str, Any]) -> str:
 
 
 def _cell(one: Mapping[str, Any] | None) -> str:
-    if one is None:
-        return "-"
-    return f"{one['share']:.3f} [{one['lower']:.3f}, {one['upper']:.3f}]"
-
-
-def _interval(one: Mapping[str, Any]) -> str:
-    return f"{one['mean']:.3f} [{one['lower']:.3f}, {one['upper']:.3f}]"
+    return "-" if one is None else ends(one, "share")
 
 
 def _nats(one: Mapping[str, Any]) -> str:
