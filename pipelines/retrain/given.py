@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,20 @@ def read_given(
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{name}, line {number}: {error}.", hint=hint) from error
         yield made
+
+
+def given_or_built_in(root: Path, given: str, *, package: str, file: str) -> tuple[Path, str]:
+    """The general set that ``[[models]] general`` names, else the built-in one; and its name in errors.
+
+    Args:
+        root: What relative paths are relative to.
+        given: The setting; empty: the built-in one.
+        package: Where that is.
+        file: Its name.
+    """
+    if given:
+        return root / given, f"[[models]] general: {given}"
+    return Path(str(files(package) / file)), "the built-in general set"
 
 
 def given_text(said: Mapping[str, Any], key: str) -> str:

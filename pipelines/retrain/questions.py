@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pipelines.config import Config, EmbedderModel
 from pipelines.errors import ConfigError
 from pipelines.knowledge import Store, logged_queries
 from pipelines.quality.canaries import read_canaries
-from pipelines.retrain.given import given_text, read_given
+from pipelines.retrain.given import given_or_built_in, given_text, read_given
 from pipelines.retrain.quotes import quoting
 from pipelines.training import GeneralPair, OwnPair, Question
 from pipelines.training.records import digest
@@ -154,11 +152,9 @@ def general_set(config: Config, model: EmbedderModel) -> tuple[GeneralPair, ...]
     Raises:
         ConfigError: The file is missing or broken.
     """
-    if model.general:
-        path, name = config.root / model.general, f"[[models]] general: {model.general}"
-    else:
-        path = Path(str(files("pipelines.training") / "general.jsonl"))
-        name = "the built-in general set"
+    path, name = given_or_built_in(
+        config.root, model.general, package="pipelines.training", file="general.jsonl"
+    )
     return tuple(read_given(path, name, _general_pair, hint=_HINT))
 
 

@@ -4,13 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from pipelines.config import Config, GeneratorModel
 from pipelines.errors import ConfigError
-from pipelines.retrain.given import given_text, read_given
+from pipelines.retrain.given import given_or_built_in, given_text, read_given
 from pipelines.retrain.quotes import quoting
 from pipelines.training import GeneralText, House, VoiceExample
 from pipelines.training.generator.prompts import citations, uncited
@@ -137,11 +136,9 @@ def general_texts(config: Config, model: GeneratorModel) -> tuple[GeneralText, .
     Raises:
         ConfigError: The file is missing or broken.
     """
-    if model.general:
-        path, name = config.root / model.general, f"[[models]] general: {model.general}"
-    else:
-        path = Path(str(files("pipelines.retrain") / "general_texts.jsonl"))
-        name = "the built-in general texts"
+    path, name = given_or_built_in(
+        config.root, model.general, package="pipelines.retrain", file="general_texts.jsonl"
+    )
     return tuple(dict.fromkeys(read_given(path, name, _general, hint=_GENERAL_HINT)))
 
 
