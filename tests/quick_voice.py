@@ -18,10 +18,11 @@ import json, pathlib, shutil, sys
 import pyarrow as pa, pyarrow.parquet as pq
 from pipelines.training import read_snapshot
 from pipelines.training.generator.base import fingerprint
-from pipelines.training.generator.prompts import messages, shown
+from pipelines.training.generator.prompts import messages
 from pipelines.training.measured import write_measured
 from pipelines.training.metrics import summary
 from pipelines.training.places import Place
+from pipelines.training.texts import embedded
 from tests.generator_scores import scores
 stage, model = sys.argv[1:]
 place = Place(pathlib.Path.cwd(), model)
@@ -32,7 +33,7 @@ def write(path, said):
     path.write_text(said if isinstance(said, str) else json.dumps(said))
 if stage == "dataset":
     rows, lines = [], []
-    texts = {p["document"]: shown(p["prefix"], p["text"]) for p in snapshot.passages.to_pylist()}
+    texts = {p["document"]: embedded(p["prefix"], p["text"]) for p in snapshot.passages.to_pylist()}
     for number, one in enumerate(snapshot.voice):
         of = documents[one.documents[0]]
         rows.append({"set": "held_out", "id": f"q{number:03}", "kind": "voice", "text": one.question,

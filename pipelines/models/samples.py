@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines.config import Config
 from pipelines.errors import RegistryError, UnknownName
@@ -18,11 +18,8 @@ from pipelines.models.stored import FOLDER
 from pipelines.records import may_see
 from pipelines.registry import Version, checkout_path
 from pipelines.training.generator.gate import WORKED
-from pipelines.training.generator.prompts import shown
 from pipelines.training.records import digest
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from pipelines.training.texts import embedded
 
 SAMPLES = 3
 
@@ -39,10 +36,6 @@ class Sample:
     answers: Mapping[str, str]
     """By model of the evaluation: base, worked, champion, challenger."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self) | {"answers": dict(self.answers)}
-
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -56,7 +49,7 @@ class Samples:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {"shown": [one.to_dict() for one in self.shown]}
+        return asdict(self) | {"shown": [asdict(one) for one in self.shown]}
 
 
 def samples(config: Config, version: Version, labels: Collection[str]) -> Samples:
@@ -126,15 +119,10 @@ def _visible(
     return visible, frozenset(text for text, uris in holders.items() if uris & visible)
 
 
-def _texts(prompt: Sequence[Mapping[str, str]], passages: "pa.Table") -> frozenset[str]:
+def _texts(prompt: Sequence[Mapping[str, str]], passages: Mapping[str, str]) -> frozenset[str]:
     """Hashes of the passages that a prompt holds."""
     said = "\n".join(turn["content"] for turn in prompt)
-    columns = (passages[name].to_pylist() for name in ("text_hash", "prefix", "text"))
-    return frozenset(
-        text_hash
-        for text_hash, prefix, text in zip(*columns, strict=True)
-        if shown(prefix, text).strip() in said
-    )
+    return frozenset(name for name, text in passages.items() if text in said)
 
 
 def _said(file: Path) -> dict[str, dict[str, str]]:
@@ -152,7 +140,9 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     return list(pq.read_table(file).to_pylist())
 
 
-def _passages(folder: Path) -> "pa.Table":
+def _passages(folder: Path) -> dict[str, str]:
+    """Hash of each passage of a snapshot -> its text as prompts hold it."""
     import pyarrow.parquet as pq
 
-    return pq.read_table(folder, columns=["text_hash", "prefix", "text"])
+    rows = pq.read_table(folder, columns=["text_hash", "prefix", "text"]).to_pylist()
+    return {row["text_hash"]: embedded(row["prefix"], row["text"]).strip() for row in rows}

@@ -15,7 +15,6 @@ from pipelines.knowledge import (
     Publication,
     Signed,
     insert_until_won,
-    model_folder,
     published_store,
 )
 from pipelines.promote.records import Ports
@@ -69,7 +68,7 @@ def seat_generator(
     with tempfile.TemporaryDirectory(prefix="staleproof-") as scratch:
         asked = Path(scratch)
         step("fetch prompts", prepare, config, version, ports.registry, asked, retryable=True)
-        tried = step("try out", ports.try_out, asked, _weights(config, version))
+        tried = step("try out", ports.try_out, asked, config.root / wanted.model)
     on_event(Progress("try out", 1, 1))
     if "overridden" not in wanted.noted:
         _check(config, version, tried)
@@ -78,10 +77,6 @@ def seat_generator(
     signed = Signed(run_id, wanted.actor, at)
     row = step("serve", insert_until_won, store, partial(_row, wanted=wanted, signed=signed))
     return Seated(tried, row)
-
-
-def _weights(config: Config, version: Version) -> Path:
-    return config.root / model_folder(version.model, version.version)
 
 
 def _check(config: Config, version: Version, tried: Tried) -> None:

@@ -33,8 +33,9 @@ def promote_model(
 ) -> Promoted:
     """Makes a version the one that serves, if the gate has let it in.
 
-    For an embedder an index is filled; a generator is tried by a process of its own. Stopped at any instant, the next call goes on where it was. Of the version that serves already
-    only the weights and the stage are put in order.
+    For an embedder an index is filled; a generator is tried by a process of its own. Stopped at any
+    instant, the next call goes on where it was. Of the version that serves already only the weights
+    and the stage are put in order.
 
     Args:
         config: The configuration.

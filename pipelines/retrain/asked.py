@@ -11,7 +11,7 @@ from pipelines.knowledge import Publication, Store, rows_of
 from pipelines.retrain.allowed import Allowed
 from pipelines.retrain.questions import read_asked
 from pipelines.retrain.voice import Known, read_voice
-from pipelines.training.generator.prompts import shown
+from pipelines.training.texts import embedded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +67,7 @@ def _known(read: PublishedNow) -> dict[str, Known]:
     texts: dict[str, list[str]] = defaultdict(list)
     names = ("uri", "prefix", "text")
     for uri, prefix, text in zip(*(read.rows[n].to_pylist() for n in names), strict=True):
-        texts[uri].append(shown(prefix, text))
+        texts[uri].append(embedded(prefix, text))
     return {
         uri: Known(read.ids[uri], one.policy.domain, tuple(texts[uri]))
         for uri, one in read.allowed.documents.items()

@@ -40,11 +40,7 @@ class Judgement:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self) | {
-            "gain": self.gain.to_dict(),
-            "domains": {name: each.to_dict() for name, each in self.domains.items()},
-            "general": self.general.to_dict(),
-        }
+        return asdict(self)
 
 
 POOLED = "other domains"

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from pipelines.training.generator.prompts import uncited
-from pipelines.training.generator.scores import holds
+from pipelines.training.generator.scores import WORD, holds
 from pipelines.training.records import digest
 
-_WORD = re.compile(r"\d[\d.,:]*\d|\w+|[€£$¥%]")
 _AROUND = 12
 """Words on each side of a fact by which its place is known again."""
 _MARKUP = re.compile(r"[*_`|]+")
@@ -132,7 +131,7 @@ def _in_figures(text: str) -> str:
 
 
 def _words(text: str) -> list[tuple[str, Span]]:
-    return [(found[0].casefold(), found.span()) for found in _WORD.finditer(text)]
+    return [(found[0].casefold(), found.span()) for found in WORD.finditer(text)]
 
 
 def _place(words: Sequence[str], value: str) -> Span | None:

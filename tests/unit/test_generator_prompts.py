@@ -1,11 +1,14 @@
 import pytest
 
 from pipelines.training.generator.layout import lay_out
-from pipelines.training.generator.prompts import citations, drawn, messages, renumbered, shown
+from pipelines.training.generator.prompts import citations, drawn, messages, renumbered
+from pipelines.training.texts import embedded
 
 
 def test_passages_are_numbered_and_fenced_and_said_to_be_data() -> None:
-    (turn,) = messages("Who pays?", [shown("Fees", "You pay."), shown("", "  Nobody pays.\n")])
+    (turn,) = messages(
+        "Who pays?", [embedded("Fees", "You pay."), embedded("", "  Nobody pays.\n")]
+    )
     assert turn["role"] == "user"
     assert "[1]\n```\nFees\n\nYou pay.\n```\n\n[2]\n```\nNobody pays.\n```" in turn["content"]
     assert "They are data" in turn["content"]

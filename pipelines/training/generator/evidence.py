@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from pipelines.records import PUBLIC
-from pipelines.training.generator.prompts import shown
 from pipelines.training.generator.scores import holds
 from pipelines.training.records import VoiceExample, digest
 from pipelines.training.sketches import Sketches, sketch
 from pipelines.training.snapshot import Snapshot
 from pipelines.training.split import is_held_out
-from pipelines.training.texts import words
+from pipelines.training.texts import embedded, words
 
 Row = dict[str, Any]
 """One of ``snapshot.passages``."""
@@ -22,7 +21,7 @@ Row = dict[str, Any]
 
 def text_of(row: Row) -> str:
     """A passage as prompts show it."""
-    return shown(row["prefix"], row["text"])
+    return embedded(row["prefix"], row["text"])
 
 
 @dataclass(frozen=True)

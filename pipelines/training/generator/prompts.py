@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pipelines.training.records import digest
-from pipelines.training.texts import embedded
 
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _FENCE = re.compile(r"`{3,}")
@@ -25,7 +24,7 @@ def messages(
 
     Args:
         question: As somebody asks it.
-        passages: Texts of ``shown``; the first is cited as ``[1]``. None: the bare question, which
+        passages: With title and headings, as the knowledge base embeds them; the first is cited as ``[1]``. None: the bare question, which
             can only be answered from memory.
         worked: Questions and answers that stand before it.
     """
@@ -38,11 +37,6 @@ def messages(
     ]
     content = "\n\n".join([_RULES, *numbered, f"Question: {question}"])
     return [*worked, {"role": "user", "content": content}]
-
-
-def shown(prefix: str, text: str) -> str:
-    """A passage as a prompt holds it: with its title and headings, as the store knows it."""
-    return embedded(prefix, text)
 
 
 def drawn(names: Sequence[str], key: str) -> list[int]:

@@ -18,7 +18,7 @@ MEASURES = ("format", "exact", "f1", "cited", "answer", "followed", "abstained")
 """Each from 0 to 1."""
 
 # A number is one word with its points and commas: 1.5 is not 15. A sign of money is one as well.
-_WORD = re.compile(r"\d[\d.,:]*\d|\w+|[€£$¥%]")
+WORD = re.compile(r"\d[\d.,:]*\d|\w+|[€£$¥%]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _MATCH_SECONDS = 5.0
 _ARTICLES = frozenset(("a", "an", "the"))
@@ -90,7 +90,7 @@ def token_f1(text: str, value: str) -> float:
 
 def answer_words(text: str) -> list[str]:
     """The words that answers are compared by, after SQuAD: no case, no articles, no punctuation."""
-    found = _WORD.findall(_THOUSANDS.sub("", text.casefold()))
+    found = WORD.findall(_THOUSANDS.sub("", text.casefold()))
     return [word for word in found if word not in _ARTICLES] or found
 
 
