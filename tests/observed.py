@@ -1,6 +1,6 @@
 """A project whose model serves and is looked at; what its version learned is made by hand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from pipelines.knowledge import LookRow, Query, QueryLog, looks
 from pipelines.records import Encoder
 from pipelines.registry import Version
 from pipelines.training import documents_schema
-from pipelines.training.records import ManifestLine, write_lines
+from pipelines.training.records import ExampleKind, ManifestLine, write_lines
 from pipelines.training.sketches import sketch
 from pipelines.watch import Ports, Report, Watched, watch_models
 from tests.retrained import MODEL, Retrained
@@ -37,23 +37,27 @@ class Observed(Retrained):
         watch = f"[models.watch]\n{self.policy}\n"
         self.configure(*sources, more=f'[[models]]\nname = "{MODEL}"\n{watch}{more}')
 
+    def line(self, row: Mapping[str, Any], *, example: str, kind: ExampleKind) -> ManifestLine:
+        """What a manifest says of an example that rests on a passage."""
+        return ManifestLine(
+            example=example,
+            document=row["uri"],
+            uri=row["uri"],
+            text_hash=row["text_hash"],
+            content_hash=row["content_hash"],
+            source_version=row["source_version"],
+            domain=row["domain"],
+            labels=tuple(row["labels"]),
+            publication=self.last.number,
+            kind=kind,
+            sketch=sketch(row["text"]),
+        )
+
     def learn(self) -> None:
         """What the version learned: each passage that is published now, asked for by its heading."""
         rows = self.rows()
         lines = [
-            ManifestLine(
-                example=f"{row['uri']}-{row['position']}",
-                document=row["uri"],
-                uri=row["uri"],
-                text_hash=row["text_hash"],
-                content_hash=row["content_hash"],
-                source_version=row["source_version"],
-                domain=row["domain"],
-                labels=tuple(row["labels"]),
-                publication=self.last.number,
-                kind="heading",
-                sketch=sketch(row["text"]),
-            )
+            self.line(row, example=f"{row['uri']}-{row['position']}", kind="heading")
             for row in rows
         ]
         write_lines(self.root / "manifest.jsonl", lines)

@@ -26,8 +26,7 @@ from pipelines.training import (
 )
 from pipelines.training.generator.base import PACKAGED
 from pipelines.training.generator.prompts import Message
-from pipelines.training.records import ManifestLine, write_lines
-from pipelines.training.sketches import sketch
+from pipelines.training.records import write_lines
 from pipelines.watch import Ports
 from tests.observed import VERSION, Observed
 from tests.retrained import MODEL
@@ -181,7 +180,10 @@ class Spoken(Observed):
             house=House(),
         )
         write_snapshot(folder / "snapshot", self._facts(), parts)
-        lines = [self._line(one, first[one.documents[0]]) for one in self.examples]
+        lines = [
+            self.line(first[one.documents[0]], example=one.id, kind="voice")
+            for one in self.examples
+        ]
         (folder / "dataset").mkdir(exist_ok=True)
         write_lines(folder / "dataset" / "manifest.jsonl", lines)
         (folder / "weights").mkdir(exist_ok=True)
@@ -197,21 +199,6 @@ class Spoken(Observed):
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
             base=Weights(PACKAGED, "f" * 64),
             champion=Champion(None, "f" * 64),
-        )
-
-    def _line(self, one: VoiceExample, row: Mapping[str, Any]) -> ManifestLine:
-        return ManifestLine(
-            example=one.id,
-            document=row["document"],
-            uri=row["uri"],
-            text_hash=row["text_hash"],
-            content_hash=row["content_hash"],
-            source_version=row["source_version"],
-            domain=row["domain"],
-            labels=tuple(row["labels"]),
-            publication=self.last.number,
-            kind="voice",
-            sketch=sketch(row["text"]),
         )
 
     def checkout(self, root: Path, version: Version, path: str, into: Path) -> Path:
