@@ -9,13 +9,27 @@ from pipelines.records import Progress
 
 def progress_of(line: str) -> Progress | None:
     """The progress that a line tells of; None for any other line."""
-    if not line.startswith('{"progress"'):
-        return None
+    said = _said(line)
     try:
-        said = json.loads(line)["progress"]
         return Progress(str(said["stage"]), int(said["step"]), int(said["steps"]), _note(said))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def begun_at(line: str) -> int:
+    """The step from which on a stage goes on where another run was stopped; 0: it does not."""
+    begun = _said(line).get("begun", 0)
+    return begun if isinstance(begun, int) else 0
+
+
+def _said(line: str) -> dict[str, Any]:
+    if not line.startswith('{"progress"'):
+        return {}
+    try:
+        said = json.loads(line)["progress"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _note(said: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from pipelines.registry import (
 from pipelines.registry.folder import checkpoint_folder
 from pipelines.retrain.context import Asked, Context, never
 from pipelines.retrain.ending import judge_version, name_version, tell
-from pipelines.retrain.progress import progress_of
+from pipelines.retrain.progress import begun_at, progress_of
 from pipelines.retrain.report import Report
 from pipelines.retrain.snapshot import FOLDER, Taken, take_snapshot
 from pipelines.retrain.stored import (
@@ -194,8 +194,20 @@ def _train(context: Context, space: Workspace) -> None:
 @contextmanager
 def _listening(context: Context, stage: str) -> Iterator[Callable[[str], None]]:
     """Lends what hears the lines of a stage; all but its progress stay out of every log."""
+    told = False
 
     def on_line(line: str) -> None:
+        nonlocal told
+        begun = begun_at(line)
+        if begun and not told:
+            told = True
+            logger.info(
+                "%s of %s goes on after step %d, where a run was stopped.",
+                stage,
+                context.model.name,
+                begun,
+                extra={"event": "retrain.resumed"},
+            )
         moved = progress_of(line)
         if moved is not None:
             context.on_event(moved)

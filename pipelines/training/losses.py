@@ -24,7 +24,7 @@ def told_steps() -> "TrainerCallback":
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             del args, control
-            self.steps = Steps("train", state.max_steps)
+            self.steps = Steps("train", state.max_steps, begun=state.global_step)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             del args, control

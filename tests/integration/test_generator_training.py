@@ -12,6 +12,7 @@ import pytest
 from safetensors import safe_open
 
 from pipelines.errors import TrainingError
+from pipelines.retrain.progress import begun_at
 from pipelines.training.generator.base import fingerprint
 from pipelines.training.generator.checkpoints import VARIABLE, checkpoints
 from pipelines.training.generator.decode import answers
@@ -175,6 +176,7 @@ def test_training_that_was_killed_goes_on_and_ends_with_the_same_bytes(
     said = run("train", place, **{VARIABLE: str(kept)})
     steps = [json.loads(line)["progress"]["step"] for line in said]
     assert min(steps) > 2
+    assert {begun_at(line) for line in said} == {2}
     for name in ("adapter_model.safetensors", "adapter_config.json"):
         assert (place.weights / name).read_bytes() == (small.weights / name).read_bytes()
     assert (place.folder / "loss.csv").read_text() == (small.folder / "loss.csv").read_text()
