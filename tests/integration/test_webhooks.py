@@ -98,6 +98,16 @@ class Hooks:
         assert self.post(name, self.signed(name, id=id)).status == 202
         return id
 
+    def until_listening(self) -> None:
+        """Until the receiver, started again, takes connections."""
+        webhook = self.home.config.webhook
+
+        def refused() -> int:
+            with socket.socket() as probe:
+                return probe.connect_ex((webhook.host, webhook.port))
+
+        until(refused, lambda error: not error, "a receiver that listens")
+
     def until_looked(self, name: str, id: str) -> None:
         """Until a run has looked at all that a delivery asks for."""
         sequence = self.inbox.sequence_of(name, id)
@@ -298,6 +308,7 @@ def test_receiver_that_is_killed_after_its_answer_has_kept_the_delivery(hooks: H
     hooks.until_looked("push", id)
     assert home.published().number == published + 1
     home.until_back("receiver", restarts=1)
+    hooks.until_listening()
     headers = hooks.signed("push", id=id)
     assert hooks.post("push", headers).status == 202  # delivered again: it is known
     assert hooks.inbox.waiting() == {}

@@ -254,3 +254,5 @@ def test_passages_keep_their_lines_and_every_script() -> None:
     text = "größer\n\t中文 👩\u200d🚀 می\u200cروم"
     assert scrub({"text": text}) == {"text": text}
     assert scrub({"uri": "a\nb"}) == {"uri": "a\\nb"}
+    for shown in ({"answers": {"base": "a\n- b"}}, {"wanted": ["a\nb"]}):
+        assert scrub(shown) == shown
