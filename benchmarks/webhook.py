@@ -38,7 +38,7 @@ from pipelines.answers import Question, search_knowledge
 from pipelines.config import Config, load_config
 from pipelines.embedding import load_encoder
 from pipelines.inbox import inbox_of
-from pipelines.knowledge import find_store, newest
+from pipelines.knowledge import Store, find_store, newest
 from pipelines.quality.unchanged import TEXTS as FIXED
 from pipelines.records import Encoder, Vectors
 from tests.machine import free_port
@@ -108,6 +108,14 @@ def model() -> Encoder:
     encoder = load_encoder("all-MiniLM-L6-v2", root=Path())
     encoder.encode(["A first passage takes longer than any later one."])
     return encoder
+
+
+@functools.cache
+def opened(uri: str) -> Store:
+    """The store, as a reader keeps it open."""
+    store = find_store(uri)
+    assert store is not None  # noqa: S101 - something was published
+    return store
 
 
 def configure(root: Path, lane: str, port: int) -> Config:
@@ -198,8 +206,7 @@ class Bench:
 
     def number(self) -> int:
         """Of the newest publication."""
-        store = find_store(self.config.store_uri)
-        last = newest(store) if store else None
+        last = newest(opened(self.config.store_uri))
         return last.number if last else 0
 
     def finds(self, word: str) -> bool:

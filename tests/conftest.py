@@ -14,6 +14,8 @@ from pipelines import quiet
 
 # Read by the hub's library on import, so before any test module is imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# What is kept of weights that come with a package: nothing outside of the project.
+os.environ["HF_HOME"] = str(Path(__file__).parents[1] / ".pytest_cache" / "huggingface")
 quiet.silence()
 
 hypothesis.settings.register_profile("local", deadline=None)
