@@ -39,8 +39,12 @@ def published(root: Path) -> None:
         shutil.copytree(HERE / "data" / folder, root / "data" / folder)
     for file in ("staleproof.toml", "params.yaml"):
         shutil.copy(HERE / file, root)
-    staleproof = Path(sys.executable).with_name("staleproof")
-    run(root, [str(staleproof), "refresh", "--json"])
+    staleproof(root, "refresh", "--json")
+
+
+def staleproof(root: Path, *arguments: str) -> None:
+    """The command, in a project."""
+    run(root, [str(Path(sys.executable).with_name("staleproof")), *arguments])
 
 
 def run(root: Path, command: list[str]) -> None:
@@ -58,11 +62,16 @@ def trained(root: Path) -> tuple[Place, GeneratorModel]:
     place = Place(root, MODEL)
     place.folder.mkdir(parents=True, exist_ok=True)
     take_snapshot(config, model, place.snapshot, former=None, now=datetime.now(UTC), run="run")
-    for stage in STAGES:
+    staged(root, *STAGES)
+    return place, model
+
+
+def staged(root: Path, *stages: str) -> None:
+    """Some stages of a training, each in a process."""
+    for stage in stages:
         started = time.perf_counter()
         run(root, [sys.executable, "-P", "-m", "pipelines.training", stage, MODEL])
         row(f"stage {stage}", f"{time.perf_counter() - started:.0f} s")
-    return place, model
 
 
 def told(place: Place, scores: pa.Table, judgement: GeneratorJudgement) -> None:
