@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.measure import head, row
+from benchmarks.retrain import staleproof
 from pipelines.config import GeneratorModel, load_config
 from pipelines.retrain.snapshot import take_snapshot
 from pipelines.training.gate import BASE, CHALLENGER, paired
@@ -39,18 +40,7 @@ def published(root: Path) -> None:
         shutil.copytree(HERE / "data" / folder, root / "data" / folder)
     for file in ("staleproof.toml", "params.yaml"):
         shutil.copy(HERE / file, root)
-    staleproof(root, "refresh", "--json")
-
-
-def staleproof(root: Path, *arguments: str) -> None:
-    """The command, in a project."""
-    run(root, [str(Path(sys.executable).with_name("staleproof")), *arguments])
-
-
-def run(root: Path, command: list[str]) -> None:
-    """One command, whose errors are seen."""
-    offline = os.environ | {"HF_HUB_OFFLINE": "1"}
-    subprocess.run(command, check=True, cwd=root, env=offline, stdout=subprocess.DEVNULL)
+    staleproof(root, "refresh")
 
 
 def trained(root: Path) -> tuple[Place, GeneratorModel]:
@@ -68,9 +58,11 @@ def trained(root: Path) -> tuple[Place, GeneratorModel]:
 
 def staged(root: Path, *stages: str) -> None:
     """Some stages of a training, each in a process."""
+    offline = os.environ | {"HF_HUB_OFFLINE": "1"}
     for stage in stages:
         started = time.perf_counter()
-        run(root, [sys.executable, "-P", "-m", "pipelines.training", stage, MODEL])
+        command = [sys.executable, "-P", "-m", "pipelines.training", stage, MODEL]
+        subprocess.run(command, check=True, cwd=root, env=offline, stdout=subprocess.DEVNULL)
         row(f"stage {stage}", f"{time.perf_counter() - started:.0f} s")
 
 

@@ -7,7 +7,6 @@ looks that follow (one asks about at most `max_facts`) tell what they made of th
 """
 
 import argparse
-import re
 import shutil
 import tempfile
 import uuid
@@ -15,33 +14,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean, median
+
+import yaml
 
 from benchmarks.measure import head, row
-from benchmarks.voice import HERE, MODEL, staged, staleproof
+from benchmarks.retrain import staleproof
+from benchmarks.voice import HERE, MODEL, staged
+from benchmarks.watch import VERSION, ports
 from pipelines.config import load_config
+from pipelines.embedding import load_encoder
 from pipelines.knowledge import GENERATORS, insert_until_won, open_store
-from pipelines.registry import Version
-from pipelines.watch import Ports, Watched, watch_models
+from pipelines.watch import Watched, watch_models
 
 REVIEW = HERE / "data" / "edits" / "2026-09-07-yearly-review" / "files"
-VERSION = "v0.0.1"
-BY_HEART = {"passages": "0", "epochs": "12.0", "learning_rate": "1.0e-3"}
+BY_HEART = {"passages": 0, "epochs": 12.0, "learning_rate": 1e-3}
 """Parameters by which facts stay in the weights."""
-
-
-def copied(kept: Path, root: Path) -> Path:
-    """A project of its own, for its documents will change."""
-    shutil.copytree(kept, root, symlinks=True)
-    return root
 
 
 def learned_by_heart(root: Path) -> None:
     """Another version of the same answers, without passages."""
     file = root / "params.yaml"
-    before, _, after = file.read_text("utf-8").partition(f"{MODEL}:")
-    for name, value in BY_HEART.items():
-        after = re.sub(rf"(?m)^(\s+{name}:\s*)\S+", rf"\g<1>{value}", after)
-    file.write_text(f"{before}{MODEL}:{after}", "utf-8")
+    said = yaml.safe_load(file.read_text("utf-8"))
+    said["models"][MODEL] |= BY_HEART
+    file.write_text(yaml.safe_dump(said), "utf-8")
     staged(root, "dataset", "train")
 
 
@@ -54,32 +50,13 @@ def serving(root: Path) -> None:
     )
 
 
-def ports(root: Path) -> Ports:
-    """A registry that has the version's files at hand."""
-
-    def version(project: Path, model: str, name: str) -> Version:
-        del project
-        return Version(model=model, version=name, commit="", base="", created_at=datetime.now(UTC))
-
-    def checkout(project: Path, found: Version, path: str, target: Path) -> Path:
-        del project, found
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (root / path).is_dir():
-            shutil.copytree(root / path, target, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(root / path, target)
-        return target
-
-    return Ports(find_version=version, checkout_path=checkout)
-
-
 def looked(root: Path) -> Watched:
     """What a look says of the generator."""
     report = watch_models(
         load_config(root / "staleproof.toml"),
         now=datetime.now(UTC),
         run_id=uuid.uuid4().hex[:12],
-        ports=ports(root),
+        ports=ports(root, load_encoder),
     )
     [found] = [one for one in report.models if one.model == MODEL]
     return found
@@ -103,14 +80,14 @@ def told(name: str, watched: Sequence[Watched]) -> None:
         row(f"{name}: because", reason)
     if verdict is None or not held:
         return
-    nats = sorted(one.memory for one in held if one.memory is not None)
+    nats = [one.memory for one in held if one.memory is not None]
     facts, as_before = sum(one.facts for one in held), sum(one.as_before for one in held)
     row(f"{name}: answered as before", f"{as_before} of {facts}", f"{len(held)} documents")
     if nats:
         row(
             f"{name}: former values preferred, nats a token",
-            f"median {nats[len(nats) // 2]:+.2f}",
-            f"{nats[0]:+.2f} to {nats[-1]:+.2f}",
+            f"mean {fmean(nats):+.2f}, median {median(nats):+.2f}",
+            f"{min(nats):+.2f} to {max(nats):+.2f}",
         )
     row(f"{name}: exposure", f"{verdict.exposure:.2f}")
     for one in held:
@@ -123,13 +100,14 @@ def main(kept: Path) -> None:
     head("The demo's yearly review")
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("with passages", "by heart"):
-            root = copied(kept, Path(scratch) / name)
+            root = Path(scratch) / name
+            shutil.copytree(kept, root)  # its documents will change
             if name == "by heart":
                 learned_by_heart(root)
             serving(root)
             told(f"{name}, before", looks(root))
             shutil.copytree(REVIEW, root / "data" / "handbook", dirs_exist_ok=True)
-            staleproof(root, "refresh", "--json")
+            staleproof(root, "refresh")
             told(name, looks(root))
 
 

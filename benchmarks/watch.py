@@ -7,6 +7,7 @@ the first look would fetch it. Each look runs in a process of its own.
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 import uuid
@@ -29,7 +30,10 @@ from pipelines.knowledge import (
     rows_of,
 )
 from pipelines.knowledge.queries import QueryLog
+from pipelines.records import LoadEncoder
 from pipelines.registry import Version
+from pipelines.retrain.snapshot import FOLDER
+from pipelines.retrain.weights import MANIFEST
 from pipelines.training.records import ManifestLine, write_lines
 from pipelines.training.sketches import sketch
 from pipelines.watch import Ports, watch_models
@@ -67,7 +71,7 @@ def serve(root: Path) -> None:
 
 
 def serving(root: Path, config: Config, at: datetime, *, every: int) -> None:
-    """Lets a version serve, and writes down in ``learned`` what it learned from.
+    """Lets a version serve, and writes down what it learned from, where a training does.
 
     Args:
         root: Of the project.
@@ -82,14 +86,16 @@ def serving(root: Path, config: Config, at: datetime, *, every: int) -> None:
     published = published_documents(store, last.state)
     taken = sorted(published)[::every]
     rows = rows_of(store, last.state, taken, columns=["uri", "text", "text_hash"]).to_pylist()
-    folder = root / "learned"
-    folder.mkdir()
-    write_lines(folder / "manifest.jsonl", [_line(n, r, published) for n, r in enumerate(rows)])
+    manifest = root / MANIFEST.format(model=NAME)
+    documents = root / FOLDER.format(model=NAME) / "documents.parquet"
+    for file in (manifest, documents):
+        file.parent.mkdir(parents=True)
+    write_lines(manifest, [_line(n, r, published) for n, r in enumerate(rows)])
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     hashes = [one.content_hash for one in published.values()]
-    pq.write_table(pa.table({"content_hash": hashes}), folder / "documents.parquet")
+    pq.write_table(pa.table({"content_hash": hashes}), documents)
     promoted = {"number": last.number + 1, "kind": "promotion", "models": {NAME: VERSION}}
     append(store, replace(last, at=at + timedelta(minutes=1), **promoted))
 
@@ -140,8 +146,8 @@ def look(root: Path, day: float) -> dict[str, Any]:
     return took | {"said": one.said, "level": level, "kept": len(one.history), "loads": loads.count}
 
 
-def ports(root: Path, loads: Loads) -> Ports:
-    """A registry that has the version's files at hand."""
+def ports(root: Path, load: LoadEncoder) -> Ports:
+    """A registry that has the version's files at hand, where a training leaves them."""
 
     def version(project: Path, model: str, name: str) -> Version:
         del project
@@ -149,10 +155,13 @@ def ports(root: Path, loads: Loads) -> Ports:
 
     def checkout(project: Path, found: Version, path: str, target: Path) -> Path:
         del project, found
-        target.write_bytes((root / "learned" / Path(path).name).read_bytes())
+        if (root / path).is_dir():
+            shutil.copytree(root / path, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(root / path, target)
         return target
 
-    return Ports(load_encoder=loads, find_version=version, checkout_path=checkout)
+    return Ports(load_encoder=load, find_version=version, checkout_path=checkout)
 
 
 def idle(root: Path, count: int) -> dict[str, Any]:
