@@ -67,7 +67,7 @@ async def decide(
             unpin, resume). Off: the next scheduled one does.
         config: The configuration file; the deployment knows it.
     """
-    this = await this_run()
+    this = this_run()
     who, subject, reason = who.strip(), subject.strip(), reason.strip()
     about = f"{action} {subject}".strip()
     await rename(this, f"decide {about} by {who or 'nobody'}")

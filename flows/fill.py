@@ -72,7 +72,7 @@ async def fill_knowledge(
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
-    this = await this_run()
+    this = this_run()
     config = await configured(this, config_path, "fill")
     if isinstance(config, State):
         return config

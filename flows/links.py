@@ -147,19 +147,18 @@ async def find_links(knowledge: str, models: Sequence[str] = ()) -> Links:
 
 
 async def _deployments(knowledge: str) -> dict[str, Deployed]:
+    """Read as JSON: a client's deployment looks through all time zones for each schedule."""
     from prefect import get_client
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
-    named = DeploymentFilterName(any_=[knowledge, f"{knowledge}-recheck"])
-    only = DeploymentFilter(name=named)
+    only = {"deployments": {"name": {"any_": [knowledge, f"{knowledge}-recheck"]}}}
     async with get_client() as client:
-        found = await client.read_deployments(deployment_filter=only)
-        flows = await client.read_flows(deployment_filter=only) if found else []
-    names = {flow.id: flow.name for flow in flows}
+        found = (await client.request("POST", "/deployments/filter", json=only)).json()
+        flows = (await client.request("POST", "/flows/filter", json=only)).json() if found else []
+    names = {flow["id"]: flow["name"] for flow in flows}
     return {
-        f"{names[one.flow_id]}/{one.name}": Deployed(one.id, one.parameters or {})
+        f"{names[one['flow_id']]}/{one['name']}": Deployed(UUID(one["id"]), one["parameters"] or {})
         for one in found
-        if one.flow_id in names
+        if one["flow_id"] in names
     }
 
 

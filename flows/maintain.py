@@ -62,7 +62,7 @@ async def maintain_knowledge(
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
-    this = await this_run()
+    this = this_run()
     config = await configured(this, config_path, "maintain")
     if isinstance(config, State):
         return config

@@ -87,7 +87,7 @@ async def promote_version(
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
-    this = await this_run()
+    this = this_run()
     what = f"promote {request.model} {request.version}"
     config = await configured(this, config_path, what)
     if isinstance(config, State):

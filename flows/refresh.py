@@ -109,7 +109,7 @@ async def refresh_documents(
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
-    this = await this_run()
+    this = this_run()
     try:
         config = load_config(config_path)
     except ConfigError as error:

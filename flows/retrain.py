@@ -92,7 +92,7 @@ async def retrain_version(
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
-    this = await this_run()
+    this = this_run()
     config = await configured(this, config_path, f"retrain {model}".strip())
     if isinstance(config, State):
         return config

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from prefect import get_client
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State
-from prefect.runtime import flow_run
+from prefect.context import FlowRunContext
 
 from flows.endings import ending, not_begun
 from pipelines.config import Config, load_config
@@ -15,10 +14,11 @@ from pipelines.errors import ConfigError, StaleproofError
 RETRIES, RETRY_DELAY_SECONDS = 2, 60
 
 
-async def this_run() -> FlowRun:
-    """The run, as the server has it."""
-    async with get_client() as client:
-        return await client.read_flow_run(UUID(flow_run.get_id()))
+def this_run() -> FlowRun:
+    """The run, as the server had it when this attempt began."""
+    context = FlowRunContext.get()
+    assert context is not None and context.flow_run is not None  # noqa: S101, PT018 - in a flow
+    return context.flow_run
 
 
 def engine_run(this: FlowRun) -> str:
@@ -27,9 +27,12 @@ def engine_run(this: FlowRun) -> str:
 
 
 async def rename(this: FlowRun, name: str) -> None:
-    """Gives it the name that the runs page shows."""
+    """Gives it the name that the runs page shows, if it has another one."""
+    if this.name == name:
+        return
     async with get_client() as client:
         await client.update_flow_run(this.id, name=name)
+    this.name = name
 
 
 async def configured(this: FlowRun, path: Path | None, what: str) -> Config | State[Any]:

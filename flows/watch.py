@@ -80,7 +80,7 @@ async def watch_versions(
     Raises:
         StaleproofError: It may heal by itself, and Prefect is told to try again.
     """
-    this = await this_run()
+    this = this_run()
     config = await configured(this, config_path, f"watch {model}".strip())
     if isinstance(config, State):
         return config

@@ -30,7 +30,7 @@ async def watchdog(config: str | None = None) -> State[Any]:
     Args:
         config: The configuration file; without one STALEPROOF_CONFIG, else ./staleproof.toml.
     """
-    this = await this_run()
+    this = this_run()
     settings = await configured(this, Path(config) if config else None, "watchdog")
     if isinstance(settings, State):
         return settings

@@ -81,7 +81,7 @@ class Dispatcher:
         self._account(not_looked_at(inbox, self._started), due)
         names = self.pace.allowed(due, time.monotonic())
         asked = can_be_done(config, {name: due[name] for name in names}, now)
-        return self._start(deployment, asked) if asked else None
+        return self._start(config, deployment, asked) if asked else None
 
     def _account(self, failed: set[str], due: Mapping[str, Wish]) -> None:
         if self._started:
@@ -89,12 +89,12 @@ class Dispatcher:
             self.pace.ran(self._started, failed, more=more, now=time.monotonic())
             self._started = {}
 
-    def _start(self, deployment: str, asked: dict[str, Wish]) -> str:
-        reason = reason_of(asked.values())
-        run = start_run(self.api, deployment, sources=tuple(asked), reason=reason)
+    def _start(self, config: Config, deployment: str, asked: dict[str, Wish]) -> str:
+        name, reason = f"refresh {config.knowledge.name}", reason_of(asked.values())
+        run = start_run(self.api, deployment, name=name, sources=tuple(asked), reason=reason)["id"]
         self._started = asked
         logger.info("Run %s was started (%s).", run, reason, extra={"event": "dispatch.started"})
-        return run
+        return str(run)
 
     def _ask_for_crowded_out(self, config: Config, now: datetime) -> None:
         if time.monotonic() < self._crowded_next:

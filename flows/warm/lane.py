@@ -1,6 +1,7 @@
 """The warm lane: watches the inbox, and refreshes what others ask for, one run after the other."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -18,6 +19,7 @@ from flows.ops.lost import crash_runs_of
 from flows.ops.rest import Api
 from flows.refresh import refresh_flow
 from flows.warm.asked import can_be_done, is_held, not_looked_at, pressing, reason_of
+from flows.warm.clients import kept_clients
 from flows.warm.encoders import Encoders
 from flows.warm.life import Bounds, give_memory_back
 from flows.warm.pace import Away, Pace
@@ -50,6 +52,11 @@ class WarmLane:
     _flow: Flow[..., Any] | None = None
     _events: EventsWorker | None = None
     _away: Away = field(default_factory=Away)
+    _deployment: dict[str, str] = field(default_factory=dict)
+    """Its id, by knowledge base; asked for again once something did not go well."""
+    _kept: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _runner: asyncio.Runner | None = None
+    """With Prefect's clients; made anew once something did not go well."""
     _running: "tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None" = None
     _idle: threading.Event = field(default_factory=threading.Event)
     """Set while no run goes on."""
@@ -58,8 +65,14 @@ class WarmLane:
         """Until ``stopping`` is set, or a bound is passed; leaves between runs."""
         uri = load_config(self.config_path).store_uri
         self._idle.set()
-        with reading(uri):
+        with reading(uri), contextlib.closing(self):
             self._serve(uri, bounds)
+
+    def close(self) -> None:
+        """Forgets what it knows of the server, and the clients with which it asked."""
+        self._deployment.clear()
+        self._runner = None
+        self._kept.close()
 
     def _serve(self, uri: str, bounds: Bounds) -> None:
         inbox, after_run = inbox_of(uri), False
@@ -74,6 +87,7 @@ class WarmLane:
                     self.encoders.hear(load_config(self.config_path))
                 after_run = bool(inbox.waiting()) and self.look()
             except (OSError, StaleproofError) as error:
+                self.close()
                 if self._away.failed():
                     logger.warning("What is asked for waits: %s", error)
             else:
@@ -94,7 +108,7 @@ class WarmLane:
         names = self.pace.allowed(wishes, time.monotonic())
         if not names or is_held(config):
             return False
-        deployment = deployment_id(self.api, config)
+        deployment = self._deployment_of(config)
         if self.killed is not None:
             crash_runs_of(self.api, deployment, self.killed)
             self.killed = None
@@ -121,13 +135,15 @@ class WarmLane:
 
     def _run(self, config: Config, deployment: str, asked: Mapping[str, Wish]) -> None:
         self._events, reason = own_events(self._events), reason_of(asked.values())
-        run = start_run(self.api, deployment, sources=tuple(asked), reason=reason)
+        name = f"refresh {config.knowledge.name}"
+        run = start_run(self.api, deployment, name=name, sources=tuple(asked), reason=reason)
         try:
-            asyncio.run(self._taken(run))
+            self._in_loop().run(self._taken(run))
         except asyncio.CancelledError:
-            logger.warning("Run %s was broken off: this process is to stop.", run)
+            logger.warning("Run %s was broken off: this process is to stop.", run["id"])
         except Exception as error:  # noqa: BLE001 - a door: one run must not end the lane
-            logger.error("Run %s broke off with %s.\n%s", run, fault(error), where(error))
+            logger.error("Run %s broke off with %s.\n%s", run["id"], fault(error), where(error))
+            self.close()
         finally:
             self._running = None
         # Also where another process runs it: until it has looked, this is no reason to hurry.
@@ -137,15 +153,26 @@ class WarmLane:
         self.pace.ran(asked, failed, more=more, now=time.monotonic())
         give_memory_back()
 
+    def _deployment_of(self, config: Config) -> str:
+        name = config.knowledge.name
+        if name not in self._deployment:
+            self._deployment[name] = deployment_id(self.api, config)
+        return self._deployment[name]
+
+    def _in_loop(self) -> asyncio.Runner:
+        if self._runner is None:
+            self._runner = self._kept.enter_context(kept_clients())
+        return self._runner
+
     def _refresh(self) -> Flow[..., Any]:
         """The flow, made once: Prefect looks through its parameters each time that it is made."""
         if self._flow is None:
             self._flow = refresh_flow(Ports(load_encoder=self.encoders), retries=RETRIES)
         return self._flow
 
-    async def _taken(self, run: str) -> None:
+    async def _taken(self, run: dict[str, Any]) -> None:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio.run makes one
+        assert task is not None  # noqa: S101 - the runner makes one
         self._running = asyncio.get_running_loop(), task
         self._idle.clear()
         try:
@@ -153,4 +180,4 @@ class WarmLane:
         finally:
             self._idle.set()
         said = "is run by another process" if state is None else state.name
-        logger.info("Run %s: %s.", run, said, extra={"event": "warm.ran"})
+        logger.info("Run %s: %s.", run["id"], said, extra={"event": "warm.ran"})

@@ -8,7 +8,6 @@ lane that is killed between the two leaves a run that the worker picks up.
 
 import os
 from typing import Any
-from uuid import UUID
 
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
@@ -24,34 +23,35 @@ RETRIES = 0
 """The inbox is what is tried again; a run that waits for its next attempt would keep others out."""
 
 
-async def run_here(flow_run_id: str, body: Flow[..., Any]) -> State[Any] | None:
+async def run_here(made: dict[str, Any], body: Flow[..., Any]) -> State[Any] | None:
     """Takes a run that is due, and runs it in this process.
 
     Args:
-        flow_run_id: The run.
+        made: The run, as the server told it when it was made.
         body: The flow, with a model that is loaded already.
 
     Returns:
         Its final state; None where somebody else runs it, or it was cancelled for another one.
     """
     async with AsyncClientContext.get_or_create() as context:
-        taken = await _take(context.client, UUID(flow_run_id))
-        if taken is None:
+        run = FlowRun.model_validate(made)
+        if not await _take(context.client, run):
             return None
         return await run_flow_async(
-            body, flow_run=taken, parameters=taken.parameters, return_type="state"
+            body, flow_run=run, parameters=run.parameters, return_type="state"
         )
 
 
-async def _take(client: PrefectClient, flow_run_id: UUID) -> FlowRun | None:
+async def _take(client: PrefectClient, run: FlowRun) -> bool:
     try:
-        state = await propose_state(client, Pending(), flow_run_id=flow_run_id)
+        state = await propose_state(client, Pending(), flow_run_id=run.id)
     except Abort:  # a worker was quicker
-        return None
+        return False
     if not state.is_pending():
-        return None
-    await client.update_flow_run(flow_run_id, infrastructure_pid=str(os.getpid()))
-    return await client.read_flow_run(flow_run_id)
+        return False
+    run.state, run.infrastructure_pid = state, str(os.getpid())
+    await client.update_flow_run(run.id, infrastructure_pid=run.infrastructure_pid)
+    return True
 
 
 def own_events(known: EventsWorker | None) -> EventsWorker:

@@ -60,17 +60,31 @@ def _is_due(run: dict[str, Any]) -> bool:
     return _time(run["expected_start_time"]) <= datetime.now(UTC) + _SOON
 
 
-def start_run(api: Api, deployment: str, *, sources: tuple[str, ...], reason: str) -> str:
-    """Makes a run that is due now; its id.
+def start_run(
+    api: Api, deployment: str, *, name: str, sources: tuple[str, ...], reason: str
+) -> dict[str, Any]:
+    """Makes a run that is due now.
+
+    Args:
+        api: The server.
+        deployment: Its id.
+        name: What the run is called until the flow knows how it ended.
+        sources: What it is to look at.
+        reason: Who asked.
+
+    Returns:
+        The run, as the server tells it.
 
     Raises:
         OSError: The server does not answer.
     """
     body = {
+        "name": name,
         "state": {"type": "SCHEDULED", "name": "Scheduled"},
         "parameters": {"sources": list(sources), "reason": reason},
     }
-    return str(api.ask("POST", f"/deployments/{deployment}/create_flow_run", body)["id"])
+    made: dict[str, Any] = api.ask("POST", f"/deployments/{deployment}/create_flow_run", body)
+    return made
 
 
 def crowded_out(

@@ -86,9 +86,13 @@ def find_store(uri: str, *, write: Write = directly) -> Store | None:
         index_cache_size_bytes=CACHE_BYTES, metadata_cache_size_bytes=CACHE_BYTES
     )
     store = Store(uri, lancedb.connect(uri, session=session), write)
-    if "store" not in store.names() or not _is_whole(store, "store"):
+    if "store" not in store.names():
         return None
-    rows = store.table("store").to_arrow().to_pylist()
+    try:
+        marked = store.table("store")
+    except ValueError:  # a creation that was killed half-way
+        return None
+    rows = marked.to_arrow().to_pylist()
     formats = {row["format"] for row in rows}
     if formats != {tables.FORMAT}:
         found = ", ".join(map(str, sorted(formats))) or "none"

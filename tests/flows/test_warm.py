@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,7 +152,7 @@ class Warm:
 
 
 @pytest.fixture
-def warm(tmp_path: Path) -> Warm:
+def warm(tmp_path: Path) -> Iterator[Warm]:
     path = new_project(tmp_path)
     path.write_text(path.read_text() + WIKI)
     shutil.copytree(tmp_path / "docs", tmp_path / "wiki")
@@ -168,7 +168,9 @@ def warm(tmp_path: Path) -> Warm:
             concurrency_limit=1,
             concurrency_options=cancel_new,
         )
-    return Warm(path, deployment)
+    made = Warm(path, deployment)
+    with closing(made.lane):
+        yield made
 
 
 def test_delivery_becomes_a_run_like_any_other(warm: Warm) -> None:
@@ -296,9 +298,10 @@ def test_run_that_waits_for_a_worker_keeps_the_lane_from_nothing(warm: Warm) -> 
 def test_run_that_a_worker_took_first_is_left_to_it(
     warm: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def taken(*_: Any, **__: Any) -> str:
+    def taken(*_: Any, **__: Any) -> dict[str, Any]:
         run = warm.made(Pending())
-        return str(run.id)
+        made: dict[str, Any] = warm.api.ask("GET", f"/flow_runs/{run.id}")
+        return made
 
     monkeypatch.setattr("flows.warm.lane.start_run", taken)
     warm.deliver()
@@ -409,8 +412,8 @@ def test_run_of_a_lane_that_was_killed_keeps_the_next_one_from_nothing(warm: War
     before = last_lane(warm.config)
     assert before
     assert find_lane(warm.config) is None
-    lane = WarmLane(warm.path, warm.api, Encoders(warm.load), killed=before.process)
-    assert lane.look()
+    with closing(WarmLane(warm.path, warm.api, Encoders(warm.load), killed=before.process)) as lane:
+        assert lane.look()
     first, second = warm.runs()
     assert (first.state_name, second.state_name) == ("Crashed", "Completed")
     assert first.state
