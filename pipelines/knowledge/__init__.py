@@ -13,6 +13,7 @@ from pipelines.knowledge.fills import (
 )
 from pipelines.knowledge.generation import (
     Candidate,
+    all_rows,
     batches,
     counts,
     create_generation,
@@ -152,6 +153,7 @@ __all__ = [
     "Store",
     "VerdictRow",
     "Write",
+    "all_rows",
     "all_taken_down",
     "announced",
     "announcement",

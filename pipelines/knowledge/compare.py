@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.knowledge.generation import rows_with_texts
 from pipelines.knowledge.ledger import State
+from pipelines.knowledge.places import Addresses, differing, places, read_rows
 from pipelines.knowledge.store import Store
 
 ROWS = 4_096
@@ -27,9 +28,9 @@ def changed_rows(
 ) -> Iterator[pa.Table]:
     """Rows of the candidate that the published version does not have, whole.
 
-    Told apart by everything but their vectors and texts, for which their text hash stands. Of a
-    row that the candidate has more often than the published version all are given. A candidate in
-    another generation has other vectors: all its rows are given.
+    Told apart by everything but their vectors and texts, for which their text hash stands. A row
+    that the candidate has more often than the published version is given at least so many times
+    more. A candidate in another generation has other vectors: all its rows are given.
 
     Args:
         store: The store.
@@ -40,14 +41,17 @@ def changed_rows(
     Yields:
         Tables of the schema of the chunks, sorted by uri and position.
     """
-    new = _told_apart(store, candidate)
-    places = new.select(["uri", "position", _ROW])
     if published is not None and published[0] == candidate[0]:
-        old = _told_apart(store, published).drop_columns([_ROW])
-        places = places.filter(pa.array(_is_new(old, new.drop_columns([_ROW]))))
+        # What both have in one place is in both as often: it tells nothing apart.
+        gone, added = differing(places(store.at(*published)), places(store.at(*candidate)))
+        old, new = _told_apart(store, published, gone), _told_apart(store, candidate, added)
+        new = new.filter(pa.array(_is_new(old.drop_columns([_ROW]), new.drop_columns([_ROW]))))
         del old
+    else:
+        new = _told_apart(store, candidate)
+    found = new.select(["uri", "position", _ROW]).sort_by(_ORDER)
     del new
-    yield from rows_at(store, candidate, places.sort_by(_ORDER), rows=rows)
+    yield from rows_at(store, candidate, found, rows=rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +106,10 @@ def rows_at(store: Store, state: State, places: pa.Table, *, rows: int) -> Itera
         yield taken.select(table.schema.names).sort_by(_ORDER)
 
 
-def _told_apart(store: Store, state: State) -> pa.Table:
+def _told_apart(store: Store, state: State, rows: Addresses | None = None) -> pa.Table:
     table = store.at(*state)
     names = [name for name in table.schema.names if name not in _UNREAD]
-    return table.search().select(names).with_row_id(True).to_arrow()
+    return read_rows(table, rows, names)
 
 
 def _is_new(old: pa.Table, new: pa.Table) -> npt.NDArray[np.bool_]:
@@ -145,10 +149,16 @@ def _whole_documents(places: pa.Table, rows: int) -> Iterator[pa.Table]:
 
 
 def streamed(
-    store: Store, state: State, columns: Sequence[str], *, rows: int = ROWS
+    store: Store,
+    state: State,
+    columns: Sequence[str],
+    *,
+    rows: int = ROWS,
+    places: bool = False,
 ) -> Iterator[pa.RecordBatch]:
-    """All rows of a state, at the most so many at a time."""
-    yield from store.at(*state).search().select(list(columns)).to_batches(rows)
+    """All rows of a state, at the most so many at a time; where each stands, as ``_rowid``."""
+    search = store.at(*state).search().select(list(columns))
+    yield from search.with_row_id(places).to_batches(rows)
 
 
 def rows_of_texts(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.errors import Overtaken
 from pipelines.knowledge import tables
 from pipelines.knowledge.ledger import State
+from pipelines.knowledge.places import Made
 from pipelines.knowledge.side import COMPACTION, FRAGMENT_ROWS
 from pipelines.knowledge.store import Store
 from pipelines.planning import Policy, Published
@@ -44,9 +46,9 @@ def create_generation(store: Store, name: str, dimension: int) -> State:
 
 def published_documents(store: Store, state: State) -> dict[str, Published]:
     """The documents of a state by uri, read from the first chunk of each."""
-    table = store.at(*state)
-    rows = table.search().where("position = 0").select(_DOCUMENT).to_arrow()
-    return {row["uri"]: _published(row) for row in rows.to_pylist()}
+    generation, version = state
+    made = _DOCUMENTS.of((store.uri, generation), store.at(generation, version))
+    return {document.uri: document for document in made}
 
 
 def _published(row: dict[str, Any]) -> Published:
@@ -62,6 +64,14 @@ def _published(row: dict[str, Any]) -> Published:
         source_at=row["source_at"].timestamp(),
         findings=tuple(row["findings"]),
     )
+
+
+_DOCUMENTS = Made(
+    [*_DOCUMENT, "position"],
+    _published,
+    where="position = 0",
+    counts=lambda rows: rows.filter(pc.equal(rows["position"], 0)),
+)
 
 
 def rows_of(
@@ -84,6 +94,11 @@ def rows_of(
 def batches(store: Store, state: State, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """All rows of a state, streamed."""
     yield from store.at(*state).search().select(list(columns)).to_batches()
+
+
+def all_rows(store: Store, state: State, columns: Sequence[str]) -> pa.Table:
+    """Some columns of all rows of a state: no texts, no vectors."""
+    return store.at(*state).search().select(list(columns)).to_arrow()
 
 
 def counts(store: Store, state: State) -> tuple[int, int]:

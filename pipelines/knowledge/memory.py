@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.knowledge import tables
+from pipelines.knowledge.places import Made
 from pipelines.knowledge.side import put_rows, rows
 from pipelines.knowledge.store import Store
 from pipelines.planning import Found, Remembered
@@ -39,10 +40,13 @@ def known_documents(store: Store | None, sources: Iterable[str] | None = None) -
     """What is known, by uri; of some sources, or of all. Of duplicates the newest counts."""
     if store is None:
         return {}
-    where = None if sources is None else tables.among("source", sources)
+    found: Iterable[Known]
+    if sources is None:
+        found = _KNOWN.of(store.uri, store.table("documents"))
+    else:
+        found = map(_known, rows(store, "documents", tables.among("source", sources)))
     known: dict[str, Known] = {}
-    for row in rows(store, "documents", where):
-        one = _known(row)
+    for one in found:
         if one.uri not in known or known[one.uri].hashed_at <= one.hashed_at:
             known[one.uri] = one
     return known
@@ -72,6 +76,9 @@ def _known(row: dict[str, Any]) -> Known:
         remembered,
         row["hashed_at"].astimezone(UTC),
     )
+
+
+_KNOWN = Made(tables.DOCUMENTS.names, _known)
 
 
 def _front_matter(text: str | None) -> FrontMatter | Failure | None:

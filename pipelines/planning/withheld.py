@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pipelines.planning.access import (
     NOBODY,
     Labels,
+    Policy,
     Rules,
     granted,
     narrowed,
@@ -73,20 +74,36 @@ def _labels_of(
 ) -> Labels:
     if remembered is not None and remembered.withhold:
         return NOBODY
-    asks: list[FrontMatter | None] = []
+    name, grant = _grant(uri, sources, newest)
+    if grant is None:
+        return NOBODY
+    return _labels_under(grant, name, sources, _asked(newest), _asked(remembered))
+
+
+_Asked = tuple[FrontMatter | None] | None
+"""What a version asks; None where there is no such version."""
+
+
+def _asked(version: Published | Remembered | None) -> _Asked:
+    return None if version is None else (version.asked,)
+
+
+def _grant(uri: str, sources: Rules, newest: Published | None) -> tuple[str, Policy | None]:
+    """The name of its source, and what it is granted at the most."""
     name, path = split_uri(uri)
     if name in sources:
-        grant = granted(sources[name], path)
-        asks += [newest.asked] if newest is not None else []
-    elif newest is not None:
-        grant = newest.policy
-        asks.append(None)
-    else:
-        return NOBODY
-    asks += [remembered.asked] if remembered is not None else []
-    said = [*asks, newest.asked if newest is not None else None]
+        return name, granted(sources[name], path)
+    return name, None if newest is None else newest.policy
+
+
+def _labels_under(
+    grant: Policy, name: str, sources: Rules, newest: _Asked, remembered: _Asked
+) -> Labels:
+    said = [*(newest or ()), *(remembered or ())]
     if any(_is_past(name, grant.domain, asked, sources) for asked in said):
         return NOBODY
+    # The row of a source that left is what is granted, cut down by what it asks already.
+    asks = [None, *(remembered or ())] if name not in sources else said
     labels: Labels | None = None
     for asked in asks:
         policy = narrowed(grant, None if asked is None else replace(asked, domain=None))
@@ -121,12 +138,23 @@ def withheld_uris(
         remembered: What is known of the newest version of a uri.
         taken_down: Open take-downs.
     """
+    known: dict[tuple[object, ...], Labels] = {}
+
+    def today(uri: str) -> Labels:
+        """Of the many that ask the same under the same grant it is found out once."""
+        here, at = newest.get(uri), remembered(uri)
+        if at is not None and (at.withhold or at.moved_to is not None):
+            return labels_today(uri, sources=sources, newest=newest.get, remembered=remembered)
+        name, grant = _grant(uri, sources, here)
+        if grant is None:
+            return NOBODY
+        key = (name, grant, _asked(here), _asked(at))
+        if key not in known:
+            known[key] = _labels_under(grant, name, sources, _asked(here), _asked(at))
+        return known[key]
 
     def is_beyond(document: Published) -> bool:
-        today = labels_today(
-            document.uri, sources=sources, newest=newest.get, remembered=remembered
-        )
-        return shows_beyond(document.policy.labels, today)
+        return shows_beyond(document.policy.labels, today(document.uri))
 
     return frozenset(
         document.uri

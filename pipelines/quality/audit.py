@@ -162,6 +162,7 @@ def _measured(
         questions=questions,
         withheld=subject.withheld,
         apart=subject.accepted,
+        since=before,
     )
     return before, after
 

@@ -1,7 +1,10 @@
 """What must hold of every candidate, whatever a suite says: its documents are whole."""
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipelines.errors import AuditFailed
-from pipelines.knowledge import State, Store, batches
+from pipelines.knowledge import State, Store, all_rows
 
 
 def check_structure(store: Store, candidate: State) -> tuple[int, int]:
@@ -17,20 +20,31 @@ def check_structure(store: Store, candidate: State) -> tuple[int, int]:
     Raises:
         AuditFailed: Positions with gaps, a passage twice, or a document in two versions.
     """
-    highest: dict[str, int] = {}
-    rows: dict[str, int] = {}
-    hashes: dict[str, str] = {}
-    for batch in batches(store, candidate, ["uri", "position", "content_hash"]):
-        columns = (batch[name].to_pylist() for name in ("uri", "position", "content_hash"))
-        for uri, position, content_hash in zip(*columns, strict=True):
-            rows[uri] = rows.get(uri, 0) + 1
-            highest[uri] = max(highest.get(uri, 0), position)
-            if hashes.setdefault(uri, content_hash) != content_hash:
-                raise _failed(f"{uri} stands there in two versions")
-    broken = sorted(uri for uri, count in rows.items() if highest[uri] != count - 1)
+    rows = all_rows(store, candidate, ["uri", "position", "content_hash"])
+    found = rows.group_by("uri").aggregate(
+        [
+            ("content_hash", "count_distinct"),
+            ("position", "count"),
+            ("position", "count_distinct"),
+            ("position", "max"),
+        ]
+    )
+    mixed = _named(found, pc.greater(found["content_hash_count_distinct"], 1))
+    if mixed:
+        raise _failed(f"{mixed[0]} stands there in two versions")
+    count = found["position_count"]
+    whole = pc.and_(
+        pc.equal(found["position_count_distinct"], count),
+        pc.equal(pc.add(found["position_max"], 1), count),
+    )
+    broken = _named(found, pc.invert(whole))
     if broken:
         raise _failed(f"the passages of {broken[0]} (and {len(broken) - 1} others) have gaps")
-    return len(rows), sum(rows.values())
+    return found.num_rows, rows.num_rows
+
+
+def _named(found: pa.Table, which: pa.ChunkedArray) -> list[str]:
+    return sorted(found["uri"].filter(which).to_pylist())
 
 
 def _failed(what: str) -> AuditFailed:

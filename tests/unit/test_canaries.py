@@ -12,6 +12,7 @@ import pytest
 from pipelines.errors import ConfigError, EmbedderMismatch
 from pipelines.knowledge import Store, open_store
 from pipelines.knowledge.canary_vectors import TABLE
+from pipelines.knowledge.places import Places
 from pipelines.quality.canaries import (
     Canary,
     Mend,
@@ -20,7 +21,7 @@ from pipelines.quality.canaries import (
     read_canaries,
     recalls,
 )
-from pipelines.quality.measure import Measures, Prints
+from pipelines.quality.measure import Measures, Nearest, Prints
 from tests.fakes import HashEncoder
 from tests.rows import NOW
 
@@ -38,10 +39,22 @@ def canaries(*uris: str) -> tuple[Canary, ...]:
 
 def state(tops: Mapping[int, str] | None = None, *uris: str, count: int = 1) -> Measures:
     """A state with documents, and what some questions find by number."""
-    prints = Prints(np.empty(0, "S1"), np.empty(0, dtype=object), np.empty(0))
+    nowhere = np.empty(0, dtype=np.uint64)
+    prints = Prints(np.empty(0, "S1"), np.empty(0, dtype=object), np.empty(0), nowhere)
     documents = {uri: (uri.partition("/")[0], 1) for uri in uris}
     found = tuple(frozenset({(tops or {}).get(n, "other")}) for n in range(count))
-    return Measures(("chunks_x", 1), documents, {}, found, frozenset(), prints)
+    return Measures(
+        state=("chunks_x", 1),
+        documents=documents,
+        sums={},
+        tops=found,
+        nearest=Nearest.of(np.empty((0, 1), dtype=np.float32)),
+        withheld=frozenset(),
+        apart=frozenset(),
+        prints=prints,
+        places=Places(frozenset(), nowhere),
+        read_at=0.0,
+    )
 
 
 @pytest.fixture

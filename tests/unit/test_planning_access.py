@@ -1,5 +1,6 @@
 """Who may see and learn from a document: findings, the calendar, and the domain that says so."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,7 +22,7 @@ from pipelines.planning import (
     trainable,
     withheld_uris,
 )
-from pipelines.planning.access import NOBODY, withheld_by_age
+from pipelines.planning.access import NOBODY, shows_beyond, withheld_by_age
 from pipelines.records import Failure, FrontMatter
 from tests.plans import GRANT, TODAY, domain, found, published, rules, world
 
@@ -206,3 +207,41 @@ def test_a_day_changes_what_is_withheld_and_nothing_else() -> None:
             )
             == unseen
         )
+
+
+ASKS = (None, FrontMatter(), PAST, LATER, FrontMatter(labels=("hr",)), FrontMatter(domain="it"))
+
+
+@pytest.mark.parametrize(
+    "here", [WITHHOLD, Rules({}, TODAY, WITHHOLD.domains)], ids=["there", "left"]
+)
+def test_many_documents_are_judged_as_each_would_be_alone(here: Rules) -> None:
+    """What many have in common is found out once."""
+    documents, known = {}, {}
+    newest = [None, *(Remembered("2", asked) for asked in ASKS), Remembered("2", None, True)]
+    newest.append(Remembered("2", None, moved_to="nowhere/a.md"))
+    policies = [GRANT, replace(GRANT, labels=("hr",)), replace(GRANT, domain="law")]
+    for number, (folder, asked, at, policy) in enumerate(
+        itertools.product(("", "law/"), ASKS, newest, policies)
+    ):
+        document = published(f"{folder}{number}.md", "1", asked=asked, policy=policy)
+        documents[document.uri] = document
+        if at is not None:
+            known[document.uri] = at
+    alone = {
+        uri
+        for uri, document in documents.items()
+        if shows_beyond(
+            document.policy.labels,
+            labels_today(uri, sources=here, newest=documents.get, remembered=known.get),
+        )
+    }
+    together = withheld_uris(
+        documents.values(),
+        sources=here,
+        newest=documents,
+        remembered=known.get,
+        taken_down=TakenDown(),
+    )
+    assert together == alone
+    assert 0 < len(alone) < len(documents)
