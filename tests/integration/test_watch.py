@@ -1,5 +1,6 @@
 """A look at a model that serves: what happened is counted once, and what changed is told once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -223,7 +224,7 @@ def test_embedder_that_changed_is_an_error_of_the_look(model: Observed) -> None:
     golden(model, "page-0.md", "leave")
     model.watch()
     name = f"data/models/{MODEL}/{VERSION}"
-    model.encoders[name].salt = "other"
+    model.encoders[name] = replace(model.encoders[name], salt="other")
     golden(model, "page-1.md", "travel")
     with pytest.raises(EmbedderChanged):
         model.watch()
@@ -233,7 +234,8 @@ def test_embedder_that_changed_is_an_error_of_the_look(model: Observed) -> None:
 def test_a_model_that_cannot_be_asked_hides_no_other(model: Observed) -> None:
     golden(model, "page-0.md", "leave")
     model.watch()
-    model.encoders[f"data/models/{MODEL}/{VERSION}"].salt = "other"
+    name = f"data/models/{MODEL}/{VERSION}"
+    model.encoders[name] = replace(model.encoders[name], salt="other")
     golden(model, "page-1.md", "travel")
     model.configured(more='[[models]]\nname = "other"\n')
     report = model.watch_all()
