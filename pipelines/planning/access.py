@@ -135,10 +135,8 @@ def _cut(granted: tuple[str, ...], asked: tuple[str, ...] | None) -> tuple[str, 
 
 def trainable(policy: Policy, findings: Iterable[str], rules: Rules) -> Policy:
     """The policy, without training where its domain forbids it for something that was found."""
-    domain = rules.domain(policy.domain)
-    if any(getattr(domain, finding, None) == "no-training" for finding in findings):
-        return replace(policy, train=False)
-    return policy
+    forbids = (getattr(rules.domain(policy.domain), one, None) == "no-training" for one in findings)
+    return replace(policy, train=False) if any(forbids) else policy
 
 
 def is_expired(asked: FrontMatter | None, day: date) -> bool:

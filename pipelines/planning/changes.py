@@ -71,7 +71,7 @@ def plan_changes(world: World) -> Plan:
     item, rejection, or counts as unchanged.
     """
     found = {uri: f for scan in world.scanned.values() for uri, f in scan.found.items()}
-    by_hash = _by_hash(world)
+    by_hash = _by_hash(world, found)
     remembered = {uri: _remember(f, world, by_hash) for uri, f in found.items()}
     rejected, changes, unchanged = _compare(found, remembered, world)
     gone = [p for p in world.published.values() if p.uri not in found and _may_be_gone(p, world)]
@@ -126,10 +126,14 @@ def _remember(found: Found, world: World, by_hash: Mapping[str, list[Published]]
     return Remembered(found.content_hash, known, blind and before is not None and before.withhold)
 
 
-def _by_hash(world: World) -> dict[str, list[Published]]:
+def _by_hash(world: World, found: Mapping[str, Found]) -> dict[str, list[Published]]:
+    """Published documents by their bytes, where these stand under a uri of which nothing is known."""
+    known = world.remembered.keys() | world.published.keys()
+    wanted = {f.content_hash for uri, f in found.items() if uri not in known}
     by_hash: dict[str, list[Published]] = defaultdict(list)
-    for document in world.published.values():
-        by_hash[document.content_hash].append(document)
+    for document in world.published.values() if wanted else ():
+        if document.content_hash in wanted:
+            by_hash[document.content_hash].append(document)
     return by_hash
 
 
@@ -229,6 +233,8 @@ def _moves(
         The additions that are moves, by uri; the moves onto uris that were published before;
         what is gone for good.
     """
+    if not gone:
+        return {}, [], []
     by_hash: dict[str, list[Published]] = defaultdict(list)
     for document in sorted(gone, key=lambda p: p.uri, reverse=True):
         by_hash[document.content_hash].append(document)

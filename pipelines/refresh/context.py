@@ -110,11 +110,13 @@ class Look:
 
     @property
     def duplicates(self) -> dict[str, str]:
-        """Documents whose bytes stand under another uri too, and which."""
-        by_hash: dict[str, list[str]] = {}
+        """Of what changed, the documents whose bytes stand under another uri too, and which."""
+        changes = (*self.plan.changes, *(c for some in self.reviews.values() for c in some))
+        by_hash: dict[str, list[str]] = {c.found.content_hash: [] for c in changes if c.found}
         for scan in self.scans:
             for uri, found in scan.scanned.found.items():
-                by_hash.setdefault(found.content_hash, []).append(uri)
+                if found.content_hash in by_hash:
+                    by_hash[found.content_hash].append(uri)
         return {
             uri: next(other for other in uris if other != uri)
             for uris in map(sorted, by_hash.values())
