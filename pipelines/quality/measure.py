@@ -225,6 +225,7 @@ class Nearest:
         return bool(len(self.questions))
 
     def add(self, unit: Vectors, uris: npt.NDArray[np.object_]) -> None:
+        """Looks at some more passages, ``(n, d)`` of unit norm, and the document of each."""
         if not len(uris):
             return
         scores = self.questions @ unit.T
@@ -236,6 +237,7 @@ class Nearest:
         self.uris = np.take_along_axis(named, best, axis=1)
 
     def documents(self) -> tuple[frozenset[str], ...]:
+        """Of the best passages of each question."""
         return tuple(frozenset(row.tolist()) - {""} for row in self.uris)
 
 
