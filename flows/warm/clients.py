@@ -11,8 +11,8 @@ from prefect.context import AsyncClientContext, SyncClientContext
 def kept_clients() -> Iterator[asyncio.Runner]:
     """Runs coroutines one after the other, in one event loop, with the same clients.
 
-    Idle connections are dropped after seconds, so that a server that went and came back is no
-    matter.
+    A connection that a server closed, for it went and came back, is seen to be closed and opened
+    anew.
     """
     with asyncio.Runner() as runner:
         stack = contextlib.AsyncExitStack()
@@ -21,9 +21,9 @@ def kept_clients() -> Iterator[asyncio.Runner]:
             await stack.enter_async_context(AsyncClientContext.get_or_create())
             stack.enter_context(SyncClientContext.get_or_create())
 
-        # All that a runner runs is in one context, so what this sets is set for what comes later.
-        runner.run(enter())
         try:
+            # All that a runner runs is in one context: what this sets is set for what comes later.
+            runner.run(enter())
             yield runner
         finally:
             runner.run(stack.aclose())

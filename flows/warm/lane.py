@@ -72,7 +72,10 @@ class WarmLane:
         """Forgets what it knows of the server, and the clients with which it asked."""
         self._deployment.clear()
         self._runner = None
-        self._kept.close()
+        try:
+            self._kept.close()
+        except Exception as error:  # noqa: BLE001 - a door: others are made for the next run
+            logger.warning("Clients of the server were not closed: %s", fault(error))
 
     def _serve(self, uri: str, bounds: Bounds) -> None:
         inbox, after_run = inbox_of(uri), False
@@ -140,7 +143,9 @@ class WarmLane:
         try:
             self._in_loop().run(self._taken(run))
         except asyncio.CancelledError:
-            logger.warning("Run %s was broken off: this process is to stop.", run["id"])
+            why = "this process is to stop" if self.stopping.is_set() else "Prefect cancelled it"
+            logger.warning("Run %s was broken off: %s.", run["id"], why)
+            self.close()  # waits for the thread that the run is in
         except Exception as error:  # noqa: BLE001 - a door: one run must not end the lane
             logger.error("Run %s broke off with %s.\n%s", run["id"], fault(error), where(error))
             self.close()

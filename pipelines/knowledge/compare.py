@@ -154,11 +154,11 @@ def streamed(
     columns: Sequence[str],
     *,
     rows: int = ROWS,
-    places: bool = False,
+    with_rows: bool = False,
 ) -> Iterator[pa.RecordBatch]:
-    """All rows of a state, at the most so many at a time; where each stands, as ``_rowid``."""
+    """All rows of a state, at the most so many at a time; with ``_rowid`` where each stands."""
     search = store.at(*state).search().select(list(columns))
-    yield from search.with_row_id(places).to_batches(rows)
+    yield from search.with_row_id(with_rows).to_batches(rows)
 
 
 def rows_of_texts(

@@ -1,6 +1,9 @@
 """One chunk table: reading a version of it, and writing the next one behind a fence."""
 
+import functools
 import json
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -52,18 +55,29 @@ def published_documents(store: Store, state: State) -> dict[str, Published]:
 
 
 def _published(row: dict[str, Any]) -> Published:
-    asked = row["front_matter"]
+    # What many documents have alike is there once.
     return Published(
         uri=row["uri"],
-        source=row["source"],
+        source=sys.intern(row["source"]),
         content_hash=row["content_hash"],
-        recipe=row["recipe"],
-        policy=Policy(row["domain"], tuple(sorted(row["labels"])), row["train"]),
-        asked=None if asked is None else FrontMatter.from_dict(json.loads(asked)),
-        source_version=row["source_version"],
+        recipe=sys.intern(row["recipe"]),
+        policy=_policy(row["domain"], tuple(sorted(row["labels"])), row["train"]),
+        asked=front_matter_of(row["front_matter"]),
+        source_version=sys.intern(row["source_version"]),
         source_at=row["source_at"].timestamp(),
         findings=tuple(row["findings"]),
     )
+
+
+@functools.lru_cache(maxsize=1_000)
+def _policy(domain: str, labels: tuple[str, ...], train: bool) -> Policy:
+    return Policy(domain, labels, train)
+
+
+@functools.lru_cache(maxsize=10_000)
+def front_matter_of(text: str | None) -> FrontMatter | None:
+    """The inverse of ``front_matter_text``."""
+    return None if text is None else FrontMatter.from_dict(json.loads(text))
 
 
 _DOCUMENTS = Made(
@@ -91,14 +105,16 @@ def rows_of(
     return merged.sort_by(keys) if keys else merged
 
 
-def batches(store: Store, state: State, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """All rows of a state, streamed."""
-    yield from store.at(*state).search().select(list(columns)).to_batches()
-
-
 def all_rows(store: Store, state: State, columns: Sequence[str]) -> pa.Table:
     """Some columns of all rows of a state: no texts, no vectors."""
     return store.at(*state).search().select(list(columns)).to_arrow()
+
+
+def documents_by_source(store: Store, state: State) -> Counter[str]:
+    """How many documents a state has of each source."""
+    table = store.at(*state)
+    rows = table.search().where("position = 0").select(["source"]).to_arrow()
+    return Counter(rows["source"].to_pylist())
 
 
 def counts(store: Store, state: State) -> tuple[int, int]:

@@ -1,14 +1,16 @@
 """The ``documents`` table: what is known of the sources. Lost, it costs a read and nothing else."""
 
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.knowledge import tables
+from pipelines.knowledge.generation import front_matter_of
 from pipelines.knowledge.places import Made
-from pipelines.knowledge.side import put_rows, rows
+from pipelines.knowledge.side import put_rows
 from pipelines.knowledge.store import Store
 from pipelines.planning import Found, Remembered
 from pipelines.records import Entry, Failure, FrontMatter
@@ -36,17 +38,10 @@ class Known:
         return Found(self.uri, self.source, entry, self.content_hash, self.front_matter)
 
 
-def known_documents(store: Store | None, sources: Iterable[str] | None = None) -> dict[str, Known]:
-    """What is known, by uri; of some sources, or of all. Of duplicates the newest counts."""
-    if store is None:
-        return {}
-    found: Iterable[Known]
-    if sources is None:
-        found = _KNOWN.of(store.uri, store.table("documents"))
-    else:
-        found = map(_known, rows(store, "documents", tables.among("source", sources)))
+def known_documents(store: Store | None) -> dict[str, Known]:
+    """What is known, by uri. Of duplicates the newest counts."""
     known: dict[str, Known] = {}
-    for one in found:
+    for one in _KNOWN.of(store.uri, store.table("documents")) if store else ():
         if one.uri not in known or known[one.uri].hashed_at <= one.hashed_at:
             known[one.uri] = one
     return known
@@ -60,16 +55,15 @@ def remember(store: Store, known: Mapping[str, Known]) -> None:
 
 
 def _known(row: dict[str, Any]) -> Known:
-    asked = row["asked"]
     remembered = Remembered(
         row["content_hash"],
-        None if asked is None else FrontMatter.from_dict(json.loads(asked)),
+        front_matter_of(row["asked"]),
         row["withhold"],
         row["moved_to"],
     )
     return Known(
         row["uri"],
-        row["source"],
+        sys.intern(row["source"]),
         row["token"],
         row["content_hash"],
         _front_matter(row["front_matter"]),
@@ -87,7 +81,7 @@ def _front_matter(text: str | None) -> FrontMatter | Failure | None:
     data = json.loads(text)
     if "expectation" in data:
         return Failure(**data)
-    return FrontMatter.from_dict(data)
+    return front_matter_of(text)
 
 
 def _row(known: Known) -> dict[str, Any]:

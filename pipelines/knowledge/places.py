@@ -87,7 +87,7 @@ def read_rows(
         columns: What to read.
         where: Of all rows, which; of some, all are given.
     """
-    if rows is not None and _SCANNED * len(rows) < table.count_rows():
+    if rows is not None and _SCANNED * len(rows) <= table.count_rows():
         taken: Any = table.take_row_ids(rows.tolist()).select(list(columns)).with_row_id()
         return taken.to_arrow()
     search = table.search().select(list(columns)).with_row_id(True)
@@ -98,7 +98,7 @@ def read_rows(
 
 
 class Made(Generic[T]):
-    """What a process made of the rows of a table, kept until it is asked for a later version.
+    """What a process made of the rows of a table, kept until it is asked for another version.
 
     Then only rows that are new are read. It keeps one version of one table: the last one.
     """

@@ -16,10 +16,10 @@ from pipelines.errors import ConfigError, PublicationNotFound
 from pipelines.knowledge import (
     Publication,
     Store,
-    batches,
     protecting,
     published_store,
 )
+from pipelines.knowledge.compare import streamed
 from pipelines.quality.canaries import Canary, read_canaries
 from pipelines.records import Encoder, Happened, LoadEncoder, Progress, Vectors, ignore
 from pipelines.registry import checkout_model, find_version
@@ -128,7 +128,7 @@ def _passages(store: Store, last: Publication, wanted: set[str]) -> Passages:
     withheld = set(last.withheld)
     asked: list[tuple[str, str]] = []
     others: list[tuple[str, str, str]] = []
-    for batch in batches(store, last.state, ["uri", "prefix", "text", "text_hash"]):
+    for batch in streamed(store, last.state, ["uri", "prefix", "text", "text_hash"]):
         for row in batch.to_pylist():
             if row["uri"] in withheld:
                 continue

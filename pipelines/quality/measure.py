@@ -4,7 +4,7 @@ Where the one before is another version of the same table, only rows that not bo
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.knowledge import State, Store
-from pipelines.knowledge.compare import rows_of_texts, streamed
+from pipelines.knowledge.compare import ROWS, rows_of_texts, streamed
 from pipelines.knowledge.places import Addresses, Places, differing, places, read_rows
 from pipelines.records import Vectors
 
@@ -105,7 +105,9 @@ def measure_published(
     withheld, apart = frozenset(withheld), frozenset(apart)
     known = _remembered.get(_key(store, state, questions, withheld, apart))
     if known is not None and time.monotonic() - known.read_at <= AGAIN_SECONDS:
-        return known
+        gone, added = differing(known.places, places(store.at(*state)))
+        if not len(gone) and not len(added):  # else somebody put another store in its place
+            return known
     return measure(store, state, questions=questions, withheld=withheld, apart=apart)
 
 
@@ -148,7 +150,7 @@ def measure(
     seen = _Pass(dimension, Nearest.of(asked), withheld, apart)
     measured = None if since is None else _went_on(store, state, since, seen)
     if measured is None:
-        for batch in streamed(store, state, COLUMNS, places=True):
+        for batch in streamed(store, state, COLUMNS, with_rows=True):
             seen.add(batch)
         measured = seen.measures(state, places(table), time.monotonic())
     _remembered.clear()
@@ -157,7 +159,11 @@ def measure(
 
 
 def _went_on(store: Store, state: State, since: Measures, seen: "_Pass") -> Measures | None:
-    """Measures of a state out of those of another one; None where all its rows are to be read."""
+    """Measures of a state out of those of another one, by a pass that has seen nothing yet.
+
+    Returns:
+        None where all its rows are to be read; the pass has seen nothing then.
+    """
     if since.state[0] != state[0] or not seen.asks_as(since):
         return None
     here = places(store.at(*state))
@@ -175,11 +181,11 @@ def _went_on(store: Store, state: State, since: Measures, seen: "_Pass") -> Meas
     return _with(since, less, seen, gone).measures(state, here, since.read_at)
 
 
-def _rows_at(store: Store, state: State, rows: Addresses) -> list[pa.RecordBatch]:
-    if not len(rows):
-        return []
-    found = read_rows(store.at(*state), rows, COLUMNS)
-    return list(found.combine_chunks().to_batches())
+def _rows_at(store: Store, state: State, rows: Addresses) -> Iterator[pa.RecordBatch]:
+    table = store.at(*state)
+    for start in range(0, len(rows), ROWS):
+        found = read_rows(table, rows[start : start + ROWS], COLUMNS)
+        yield from found.combine_chunks().to_batches()
 
 
 def _with(since: Measures, less: "_Pass", more: "_Pass", gone: Addresses) -> "_Pass":

@@ -66,6 +66,7 @@ class _Given:
     encoder: weakref.ref[Encoder]
     at: float
     vectors: Vectors
+    """``(32, d)``"""
 
 
 _last: _Given | None = None
@@ -88,8 +89,10 @@ def check_unchanged(store: Store, encoder: Encoder, *, now: datetime) -> float:
     Raises:
         EmbedderChanged: One moved; nothing of it may be written beside what is there.
     """
+    global _last  # noqa: PLW0603 - one a process
     former = canary_vectors(store, encoder.fingerprint, [_KEY + text for text in TEXTS])
-    fresh = _given(encoder)
+    given = _given(encoder)
+    fresh = given.vectors
     vectors = {_KEY + text: vector for text, vector in zip(TEXTS, fresh, strict=True)}
     usable = {key: vector for key, vector in vectors.items() if np.isfinite(vector).all()}
     missing = {key: vector for key, vector in usable.items() if key not in former}
@@ -103,16 +106,16 @@ def check_unchanged(store: Store, encoder: Encoder, *, now: datetime) -> float:
             " constraints.txt), or name another folder under [knowledge] store and refresh.",
         )
     keep_canary_vectors(store, encoder.fingerprint, missing, now=now)
+    _last = given  # what came out otherwise is tried again
     return least
 
 
-def _given(encoder: Encoder) -> Vectors:
-    """The vectors of the fixed texts ``(32, d)`` by this loaded model."""
-    global _last  # noqa: PLW0603 - one a process
+def _given(encoder: Encoder) -> _Given:
+    """What this loaded model gave lately, or gives."""
     now, last = time.monotonic(), _last
-    if last is None or last.encoder() is not encoder or now - last.at > AGAIN_SECONDS:
-        last = _last = _Given(weakref.ref(encoder), now, encoder.encode(TEXTS))
-    return last.vectors
+    if last is not None and last.encoder() is encoder and now - last.at <= AGAIN_SECONDS:
+        return last
+    return _Given(weakref.ref(encoder), now, encoder.encode(TEXTS))
 
 
 def _cosine(before: Vectors, now: Vectors) -> float:

@@ -14,11 +14,11 @@ from pipelines.knowledge import (
     Scan,
     Store,
     as_of,
+    documents_by_source,
     find_store,
     holds,
     last_complete,
     newest,
-    published_documents,
     quarantine,
     scans_of,
 )
@@ -92,7 +92,7 @@ def show_status(config: Config, *, now: datetime) -> Status:
     failed = Counter(q.source for q in quarantine(store, verdict_basis(config)))
     documents: Counter[str] = Counter()
     if store and last:
-        documents = Counter(d.source for d in published_documents(store, last.state).values())
+        documents = documents_by_source(store, last.state)
     scans = {s.name: scans_of(store, s.name) for s in config.sources}
     fresh = freshness_of(config, store, scans, now)
     told = _Told(store, last, standing, failed, documents)

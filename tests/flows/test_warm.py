@@ -403,6 +403,35 @@ def in_a_long_run(warm: Warm) -> Iterator[subprocess.Popen[bytes]]:
         child.wait()
 
 
+def test_lane_waits_for_what_a_cancelled_run_is_in(
+    warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode, begun, ended = warm.encoder.encode, threading.Event(), threading.Event()
+
+    def slowly(texts: Any) -> Any:
+        begun.set()
+        time.sleep(2)
+        ended.set()
+        return encode(texts)
+
+    def cancel() -> None:
+        begun.wait(60)
+        warm.lane.break_off(0)
+
+    monkeypatch.setattr(warm.encoder, "encode", slowly)
+    warm.edit()
+    warm.deliver()
+    person = threading.Thread(target=cancel)
+    person.start()
+    assert warm.look()
+    person.join()
+    assert ended.is_set()
+    assert [run.state_name for run in warm.runs()] == ["Crashed"]
+    monkeypatch.setattr(warm.encoder, "encode", encode)
+    wait_until(warm.look)
+    assert [run.state_name for run in warm.runs()] == ["Crashed", "Completed"]
+
+
 @pytest.mark.slow
 def test_run_of_a_lane_that_was_killed_keeps_the_next_one_from_nothing(warm: Warm) -> None:
     with in_a_long_run(warm) as child:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import EmbedderChanged
-from pipelines.quality import check_unchanged
+from pipelines.quality import check_unchanged, unchanged
 from pipelines.quality.unchanged import TEXTS
 from pipelines.records import Vectors
 from tests.fakes import HashEncoder
@@ -49,6 +49,23 @@ def test_rounding_is_no_change(filled: Project) -> None:
     filled.encoder = Nearly(**vars(filled.encoder))
     least = check_unchanged(filled.store, filled.encoder, now=filled.now)
     assert 1 - 1e-6 < least < 1
+
+
+def test_model_that_failed_is_tried_again_and_one_that_passed_after_an_hour(
+    filled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = Counting(**vars(replace(filled.encoder, salt="another library")))
+    for _ in range(2):
+        with pytest.raises(EmbedderChanged):
+            check_unchanged(filled.store, counted, now=filled.now)
+    assert counted.fixed == 2 * len(TEXTS)
+    counted.salt = ""
+    for _ in range(2):
+        check_unchanged(filled.store, counted, now=filled.now)
+    assert counted.fixed == 3 * len(TEXTS)
+    monkeypatch.setattr(unchanged, "AGAIN_SECONDS", -1.0)
+    check_unchanged(filled.store, counted, now=filled.now)
+    assert counted.fixed == 4 * len(TEXTS)
 
 
 def test_a_refresh_embeds_the_texts_once(filled: Project) -> None:

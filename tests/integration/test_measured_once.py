@@ -1,6 +1,7 @@
 """A process that refreshes again and again reads each vector once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,3 +70,22 @@ def test_what_is_withheld_since_is_measured_again(
         project.store, state, questions=None, withheld=["docs/a.md"], apart=[]
     )
     assert seen.withheld == {"docs/a.md"}
+
+
+def test_store_that_was_put_in_the_place_of_another_is_measured_anew(project: Project) -> None:
+    """Version numbers of a copy that is put back come again with other rows."""
+    for text in ("one", "two"):
+        project.write("a.md", f"# A\n\nIt says {text}.\n")
+        project.refresh()
+    last = newest(project.store)
+    assert last is not None
+    state = last.state
+    measured = measure.measure_published(
+        project.store, state, questions=None, withheld=[], apart=[]
+    )
+    other = replace(measured, places=replace(measured.places, files=frozenset()))
+    key = measure._key(project.store, state, None, frozenset(), frozenset())
+    measure._remembered[key] = other
+    again = measure.measure_published(project.store, state, questions=None, withheld=[], apart=[])
+    assert again is not other
+    assert again.documents == measured.documents
