@@ -1,10 +1,21 @@
 """Listings, published states and what the configuration grants, written by hand for planning."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from pipelines.config import DomainPolicy, FilesSource, SourceRule
-from pipelines.planning import Found, Policy, Published, Rules, Scanned, World, source_rules
+from pipelines.planning import (
+    Found,
+    Policy,
+    Published,
+    Remembered,
+    Rules,
+    Scanned,
+    TakenDown,
+    World,
+    source_rules,
+    withheld_uris,
+)
 from pipelines.records import Entry, Failure, FrontMatter
 
 TODAY = date(2026, 5, 4)
@@ -59,3 +70,20 @@ def world(
     scan = Scanned("docs", complete, {f.uri: f for f in has})
     known: dict[str, object] = {"sources": rules(), "recipe": "1"}
     return World(scanned={"docs": scan}, published={p.uri: p for p in shown}, **{**known, **more})  # type: ignore[arg-type]
+
+
+def withheld_today(
+    state: Mapping[str, Published],
+    here: Rules,
+    remembered: Mapping[str, Remembered],
+    *,
+    newest: Mapping[str, Published] | None = None,
+) -> frozenset[str]:
+    """What a state may not show, where nothing is taken down; it is the newest one itself."""
+    return withheld_uris(
+        state.values(),
+        sources=here,
+        newest=state if newest is None else newest,
+        remembered=remembered.get,
+        taken_down=TakenDown(),
+    )

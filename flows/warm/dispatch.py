@@ -90,11 +90,12 @@ class Dispatcher:
             self._started = {}
 
     def _start(self, config: Config, deployment: str, asked: dict[str, Wish]) -> str:
-        name, reason = f"refresh {config.knowledge.name}", reason_of(asked.values())
-        run = start_run(self.api, deployment, name=name, sources=tuple(asked), reason=reason)["id"]
+        name, names, reason = config.knowledge.name, tuple(asked), reason_of(asked.values())
+        made = start_run(self.api, deployment, knowledge=name, sources=names, reason=reason)
+        run = str(made["id"])
         self._started = asked
         logger.info("Run %s was started (%s).", run, reason, extra={"event": "dispatch.started"})
-        return str(run)
+        return run
 
     def _ask_for_crowded_out(self, config: Config, now: datetime) -> None:
         if time.monotonic() < self._crowded_next:

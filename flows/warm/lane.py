@@ -138,8 +138,8 @@ class WarmLane:
 
     def _run(self, config: Config, deployment: str, asked: Mapping[str, Wish]) -> None:
         self._events, reason = own_events(self._events), reason_of(asked.values())
-        name = f"refresh {config.knowledge.name}"
-        run = start_run(self.api, deployment, name=name, sources=tuple(asked), reason=reason)
+        name, names = config.knowledge.name, tuple(asked)
+        run = start_run(self.api, deployment, knowledge=name, sources=names, reason=reason)
         try:
             self._in_loop().run(self._taken(run))
         except asyncio.CancelledError:

@@ -61,14 +61,14 @@ def _is_due(run: dict[str, Any]) -> bool:
 
 
 def start_run(
-    api: Api, deployment: str, *, name: str, sources: tuple[str, ...], reason: str
+    api: Api, deployment: str, *, knowledge: str, sources: tuple[str, ...], reason: str
 ) -> dict[str, Any]:
     """Makes a run that is due now.
 
     Args:
         api: The server.
         deployment: Its id.
-        name: What the run is called until the flow knows how it ended.
+        knowledge: After which it is called until the flow knows how it ended.
         sources: What it is to look at.
         reason: Who asked.
 
@@ -79,7 +79,7 @@ def start_run(
         OSError: The server does not answer.
     """
     body = {
-        "name": name,
+        "name": f"refresh {knowledge}",
         "state": {"type": "SCHEDULED", "name": "Scheduled"},
         "parameters": {"sources": list(sources), "reason": reason},
     }

@@ -45,7 +45,8 @@ def changed_rows(
         # What both have in one place is in both as often: it tells nothing apart.
         gone, added = differing(places(store.at(*published)), places(store.at(*candidate)))
         old, new = _told_apart(store, published, gone), _told_apart(store, candidate, added)
-        new = new.filter(pa.array(_is_new(old.drop_columns([_ROW]), new.drop_columns([_ROW]))))
+        _, more = _only_in(old.drop_columns([_ROW]), new.drop_columns([_ROW]))
+        new = new.filter(pa.array(more))
         del old
     else:
         new = _told_apart(store, candidate)
@@ -110,11 +111,6 @@ def _told_apart(store: Store, state: State, rows: Addresses | None = None) -> pa
     table = store.at(*state)
     names = [name for name in table.schema.names if name not in _UNREAD]
     return read_rows(table, rows, names)
-
-
-def _is_new(old: pa.Table, new: pa.Table) -> npt.NDArray[np.bool_]:
-    """Which rows of ``new`` stand there more often than in ``old``."""
-    return _only_in(old, new)[1]
 
 
 def _only_in(old: pa.Table, new: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

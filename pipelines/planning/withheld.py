@@ -42,6 +42,7 @@ def labels_today(
     sources: Rules,
     newest: Callable[[str], Published | None],
     remembered: Callable[[str], Remembered | None],
+    known: "dict[_Case, Labels] | None" = None,
 ) -> Labels:
     """The labels that ``uri`` carries today.
 
@@ -54,14 +55,16 @@ def labels_today(
         newest: The row of a uri in the newest state, where it has one.
         remembered: What is known of the newest version of a uri, which may be in quarantine or
             waiting: it may narrow what the published version asked for, never widen it.
+        known: What was found out for other documents under the same rules; is added to.
     """
-    labels = _labels_of(uri, sources, newest(uri), remembered(uri))
+    known = {} if known is None else known
+    labels = _labels_of(uri, sources, newest(uri), remembered(uri), known)
     followed = {uri}
     at = remembered(uri)
     while at is not None and at.moved_to is not None and at.moved_to not in followed:
         followed.add(at.moved_to)
         next_ = remembered(at.moved_to)
-        labels = shared(labels, _labels_of(at.moved_to, sources, newest(at.moved_to), next_))
+        labels = shared(labels, _labels_of(at.moved_to, sources, newest(at.moved_to), next_, known))
         at = next_
     return labels
 
@@ -71,17 +74,23 @@ def _labels_of(
     sources: Rules,
     newest: Published | None,
     remembered: Remembered | None,
+    known: "dict[_Case, Labels]",
 ) -> Labels:
     if remembered is not None and remembered.withhold:
         return NOBODY
     name, grant = _grant(uri, sources, newest)
     if grant is None:
         return NOBODY
-    return _labels_under(grant, name, sources, _asked(newest), _asked(remembered))
+    case = (grant, name, _asked(newest), _asked(remembered))
+    if case not in known:
+        known[case] = _labels_under(sources, *case)
+    return known[case]
 
 
 _Asked = tuple[FrontMatter | None] | None
 """What a version asks; None where there is no such version."""
+_Case = tuple[Policy, str, _Asked, _Asked]
+"""What labels hang on: the grant, the source, what the newest version and the known one ask."""
 
 
 def _asked(version: Published | Remembered | None) -> _Asked:
@@ -97,7 +106,7 @@ def _grant(uri: str, sources: Rules, newest: Published | None) -> tuple[str, Pol
 
 
 def _labels_under(
-    grant: Policy, name: str, sources: Rules, newest: _Asked, remembered: _Asked
+    sources: Rules, grant: Policy, name: str, newest: _Asked, remembered: _Asked
 ) -> Labels:
     said = [*(newest or ()), *(remembered or ())]
     if any(_is_past(name, grant.domain, asked, sources) for asked in said):
@@ -138,23 +147,13 @@ def withheld_uris(
         remembered: What is known of the newest version of a uri.
         taken_down: Open take-downs.
     """
-    known: dict[tuple[object, ...], Labels] = {}
-
-    def today(uri: str) -> Labels:
-        """Of the many that ask the same under the same grant it is found out once."""
-        here, at = newest.get(uri), remembered(uri)
-        if at is not None and (at.withhold or at.moved_to is not None):
-            return labels_today(uri, sources=sources, newest=newest.get, remembered=remembered)
-        name, grant = _grant(uri, sources, here)
-        if grant is None:
-            return NOBODY
-        key = (name, grant, _asked(here), _asked(at))
-        if key not in known:
-            known[key] = _labels_under(grant, name, sources, _asked(here), _asked(at))
-        return known[key]
+    known: dict[_Case, Labels] = {}
 
     def is_beyond(document: Published) -> bool:
-        return shows_beyond(document.policy.labels, today(document.uri))
+        today = labels_today(
+            document.uri, sources=sources, newest=newest.get, remembered=remembered, known=known
+        )
+        return shows_beyond(document.policy.labels, today)
 
     return frozenset(
         document.uri

@@ -5,7 +5,7 @@ Where the one before is another version of the same table, only rows that not bo
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -57,10 +57,7 @@ class Prints:
 
     def only(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Prints":
         """Some of them."""
-        return Prints(*(getattr(self, name)[which] for name in _PRINTS))
-
-
-_PRINTS = ("hashes", "sources", "shadows", "rows")
+        return Prints(*(getattr(self, one.name)[which] for one in fields(Prints)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +69,8 @@ class Measures:
     """By uri: source and passages."""
     sums: Mapping[str, Sum]
     """By source, without passages that are no finite vector and without documents set apart."""
-    tops: tuple[frozenset[str], ...]
-    """For each question the documents of its nearest passages."""
     nearest: "Nearest"
-    """The same, with their scores."""
+    """Of each question the best passages."""
     withheld: frozenset[str]
     """Uris that no question finds."""
     apart: frozenset[str]
@@ -84,6 +79,11 @@ class Measures:
     places: Places
     read_at: float
     """When all its rows were read, as a clock that only goes forward says."""
+
+    @property
+    def tops(self) -> tuple[frozenset[str], ...]:
+        """For each question the documents of its nearest passages."""
+        return tuple(frozenset(row.tolist()) - {""} for row in self.nearest.uris)
 
 
 _remembered: dict[tuple[object, ...], Measures] = {}
@@ -175,7 +175,7 @@ def _went_on(store: Store, state: State, since: Measures, seen: "_Pass") -> Meas
         less.add(batch)
     if any(not top.isdisjoint(less.documents) for top in since.tops):
         return None  # who comes after one that was among the best is not known
-    seen.nearest = since.nearest.copy()
+    seen.nearest = replace(since.nearest)  # whose arrays are replaced, never written
     for batch in _rows_at(store, state, added):
         seen.add(batch)
     return _with(since, less, seen, gone).measures(state, here, since.read_at)
@@ -221,10 +221,6 @@ class Nearest:
         scores = np.full((len(questions), TOP), -np.inf, dtype=np.float32)
         return cls(questions, scores, np.full((len(questions), TOP), "", dtype=object))
 
-    def copy(self) -> "Nearest":
-        """To go on with; arrays are replaced, never written."""
-        return replace(self)
-
     @property
     def asked(self) -> bool:
         """Whether there are questions."""
@@ -241,10 +237,6 @@ class Nearest:
         best = _highest(merged)
         self.scores = np.take_along_axis(merged, best, axis=1)
         self.uris = np.take_along_axis(named, best, axis=1)
-
-    def documents(self) -> tuple[frozenset[str], ...]:
-        """Of the best passages of each question."""
-        return tuple(frozenset(row.tolist()) - {""} for row in self.uris)
 
 
 def _highest(scores: Vectors) -> npt.NDArray[np.intp]:
@@ -277,7 +269,6 @@ class _Pass:
             state=state,
             documents=self.documents,
             sums={name: Sum(self.rows[name], total) for name, total in self.totals.items()},
-            tops=self.nearest.documents(),
             nearest=self.nearest,
             withheld=self.withheld,
             apart=self.apart,
@@ -363,7 +354,8 @@ def _joined(parts: list[Prints]) -> Prints:
     if not parts:
         empty = np.empty(0, dtype=object)
         return Prints(empty.astype(np.bytes_), empty, np.empty(0), np.empty(0, np.uint64))
-    return Prints(*(np.concatenate([getattr(p, name) for p in parts]) for name in _PRINTS))
+    columns = ([getattr(part, one.name) for part in parts] for one in fields(Prints))
+    return Prints(*map(np.concatenate, columns))
 
 
 def unexplained_shift(store: Store, before: Measures, after: Measures) -> dict[str, float]:

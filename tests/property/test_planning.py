@@ -16,7 +16,6 @@ from pipelines.planning import (
     Remembered,
     Rules,
     Scanned,
-    TakenDown,
     World,
     held_back,
     hold,
@@ -28,9 +27,9 @@ from pipelines.planning import (
     source_rules,
     standing_audit_holds,
     trainable,
-    withheld_uris,
 )
 from pipelines.records import PUBLIC, Entry, Failure, FrontMatter
+from tests.plans import withheld_today
 
 LABELS = ("hr", "managers", PUBLIC)
 DAYS = tuple(date(2026, 5, day).isoformat() for day in (1, 10, 20))
@@ -229,13 +228,7 @@ def test_what_is_held_ends_once_and_policy_reaches_what_stays(
 
 def allowed(state: dict[str, Published], remembered: dict[str, Remembered], granted: Rules) -> None:
     """Nothing that is shown is shown or learned from beyond what holds today."""
-    withheld = withheld_uris(
-        state.values(),
-        sources=granted,
-        newest=state,
-        remembered=remembered.get,
-        taken_down=TakenDown(),
-    )
+    withheld = withheld_today(state, granted, remembered)
     for uri, document in state.items():
         known = remembered.get(uri)
         wishes = [document.asked, known.asked if known else None]
@@ -292,13 +285,7 @@ def test_no_earlier_state_shows_more_than_today(
         states.append(published)
     back = data.draw(st.sampled_from(states))
     rules_today = steps[-1][0]
-    withheld = withheld_uris(
-        back.values(),
-        sources=rules_today,
-        newest=published,
-        remembered=remembered.get,
-        taken_down=TakenDown(),
-    )
+    withheld = withheld_today(back, rules_today, remembered, newest=published)
     for uri, document in back.items():
         if uri in withheld:
             continue

@@ -42,13 +42,13 @@ def state(tops: Mapping[int, str] | None = None, *uris: str, count: int = 1) -> 
     nowhere = np.empty(0, dtype=np.uint64)
     prints = Prints(np.empty(0, "S1"), np.empty(0, dtype=object), np.empty(0), nowhere)
     documents = {uri: (uri.partition("/")[0], 1) for uri in uris}
-    found = tuple(frozenset({(tops or {}).get(n, "other")}) for n in range(count))
+    found = np.array([[(tops or {}).get(n, "other")] for n in range(count)], dtype=object)
+    nothing = np.empty((count, 1), dtype=np.float32)
     return Measures(
         state=("chunks_x", 1),
         documents=documents,
         sums={},
-        tops=found,
-        nearest=Nearest.of(np.empty((0, 1), dtype=np.float32)),
+        nearest=Nearest(nothing, nothing, found),
         withheld=frozenset(),
         apart=frozenset(),
         prints=prints,

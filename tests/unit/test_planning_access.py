@@ -14,17 +14,15 @@ from pipelines.planning import (
     Published,
     Remembered,
     Rules,
-    TakenDown,
     is_expired,
     labels_today,
     plan_changes,
     rules_on,
     trainable,
-    withheld_uris,
 )
 from pipelines.planning.access import NOBODY, shows_beyond, withheld_by_age
 from pipelines.records import Failure, FrontMatter
-from tests.plans import GRANT, TODAY, domain, found, published, rules, world
+from tests.plans import GRANT, TODAY, domain, found, published, rules, withheld_today, world
 
 CLOSED = replace(GRANT, train=False)
 PAST = FrontMatter(valid_until=(TODAY - timedelta(days=1)).isoformat())
@@ -131,13 +129,7 @@ def test_version_in_quarantine_prolongs_nothing() -> None:
 
 
 def withheld(document: Published, remembered: Mapping[str, Remembered]) -> frozenset[str]:
-    return withheld_uris(
-        [document],
-        sources=WITHHOLD,
-        newest={document.uri: document},
-        remembered=remembered.get,
-        taken_down=TakenDown(),
-    )
+    return withheld_today({document.uri: document}, WITHHOLD, remembered)
 
 
 @pytest.mark.parametrize(
@@ -197,16 +189,7 @@ def test_a_day_changes_what_is_withheld_and_nothing_else() -> None:
     for day, unseen in ((TODAY, set()), (date(2027, 1, 1), {"docs/a.md"})):
         here = rules(domain(expired="withhold"), on=day)
         assert plan_changes(world(listed, [document], sources=here)).changes == ()
-        assert (
-            withheld_uris(
-                [document],
-                sources=here,
-                newest={document.uri: document},
-                remembered=dict[str, Remembered]().get,
-                taken_down=TakenDown(),
-            )
-            == unseen
-        )
+        assert withheld_today({document.uri: document}, here, {}) == unseen
 
 
 ASKS = (None, FrontMatter(), PAST, LATER, FrontMatter(labels=("hr",)), FrontMatter(domain="it"))
@@ -236,12 +219,6 @@ def test_many_documents_are_judged_as_each_would_be_alone(here: Rules) -> None:
             labels_today(uri, sources=here, newest=documents.get, remembered=known.get),
         )
     }
-    together = withheld_uris(
-        documents.values(),
-        sources=here,
-        newest=documents,
-        remembered=known.get,
-        taken_down=TakenDown(),
-    )
+    together = withheld_today(documents, here, known)
     assert together == alone
     assert 0 < len(alone) < len(documents)
